@@ -1,0 +1,51 @@
+# Everything runs from a plain Python 3.11 with pip: `make run`. The environment is made again only when a lock changes.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NAME ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run  ## Start the whole system, send a demo campaign, stay up
+	@exec $(BIN)/heliograph run $(ARGS)
+
+test: $(VENV)/.dev  ## Run the whole suite against real Kafka and PostgreSQL
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev  ## Lint, format, types, layers, contract examples, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit/contracts tests/integration/postgres/test_migrations.py
+
+bench: $(VENV)/.dev  ## Run the benchmarks (NAME=webhook for one)
+	$(BIN)/python -m tests.bench $(NAME)
+
+clean:  ## Remove the data of `make run` (.heliograph) and caches
+	rm -rf .heliograph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip itself checks every hash; the project is put in as it stands, with the locked build backend.
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@echo "Making the environment in $(VENV) (once) …"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run

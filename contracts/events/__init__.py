@@ -1,0 +1,122 @@
+"""Every event, by name. Adding a report type: a class in its topic's file, a line below, a line in `topics.py`."""
+
+import msgspec
+
+from contracts.events.base import Event, encode
+from contracts.events.campaign import CampaignCancelled, CampaignPaused, CampaignRequested, CampaignResumed
+from contracts.events.delivery import BatchReported, DeliveryReported, ReportNeverCame, StatusCount
+from contracts.events.dispatch import (
+    BatchAccepted,
+    BatchCancelled,
+    BatchExpired,
+    BatchInDoubt,
+    BatchRefused,
+    Dispatch,
+    DoubtSettled,
+    FollowUpGivenUp,
+    FollowUpScheduled,
+    RecipientsRefused,
+    RecipientsSuppressed,
+    SendAttempted,
+)
+from contracts.events.operations import (
+    DeadLetter,
+    DeadLetterDropped,
+    DeadLetterRedriven,
+    RecordDropped,
+    RecordParked,
+    RecordRetried,
+)
+from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
+
+CampaignRequestEvent = CampaignRequested
+ControlEvent = CampaignPaused | CampaignResumed | CampaignCancelled
+DispatchEvent = (
+    SendAttempted
+    | BatchAccepted
+    | BatchRefused
+    | BatchInDoubt
+    | BatchExpired
+    | BatchCancelled
+    | RecipientsSuppressed
+    | RecipientsRefused
+    | FollowUpScheduled
+    | FollowUpGivenUp
+    | DoubtSettled
+)
+DeliveryEvent = DeliveryReported | BatchReported | ReportNeverCame
+ConsentEvent = RecipientOptedOut | RecipientOptedIn
+ProjectionControlEvent = RecordParked | RecordRetried | RecordDropped
+DeadLetterEvent = DeadLetter | DeadLetterRedriven | DeadLetterDropped
+
+AnyEvent = (
+    CampaignRequestEvent
+    | ControlEvent
+    | DispatchEvent
+    | DeliveryEvent
+    | InboundReceived
+    | ConsentEvent
+    | ProjectionControlEvent
+    | DeadLetterEvent
+)
+
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+class UnreadableEventError(ValueError):
+    """A record's value breaks its contract; the text says how."""
+
+
+def decode(raw: bytes | None) -> AnyEvent:
+    """Bytes from the log → the event. Unknown fields are ignored; anything else that does not fit is an error."""
+    if raw is None:
+        raise UnreadableEventError("the record has no value")
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableEventError(str(error)) from error
+
+
+__all__ = [
+    "AnyEvent",
+    "BatchAccepted",
+    "BatchCancelled",
+    "BatchExpired",
+    "BatchInDoubt",
+    "BatchRefused",
+    "BatchReported",
+    "CampaignCancelled",
+    "CampaignPaused",
+    "CampaignRequestEvent",
+    "CampaignRequested",
+    "CampaignResumed",
+    "ConsentEvent",
+    "ControlEvent",
+    "DeadLetter",
+    "DeadLetterDropped",
+    "DeadLetterEvent",
+    "DeadLetterRedriven",
+    "DeliveryEvent",
+    "DeliveryReported",
+    "Dispatch",
+    "DispatchEvent",
+    "DoubtSettled",
+    "Event",
+    "FollowUpGivenUp",
+    "FollowUpScheduled",
+    "InboundReceived",
+    "ProjectionControlEvent",
+    "RecipientOptedIn",
+    "RecipientOptedOut",
+    "RecipientsRefused",
+    "RecipientsSuppressed",
+    "RecordDropped",
+    "RecordParked",
+    "RecordRetried",
+    "ReportNeverCame",
+    "SendAttempted",
+    "StatusCount",
+    "UnreadableEventError",
+    "decode",
+    "encode",
+]

@@ -1,0 +1,101 @@
+"""Topic `dispatches`: what the dispatcher did with each chunk, key `<campaign>.<chunk>`."""
+
+from contracts.events.base import Digits, Event, Id, Timestamp
+
+
+class Dispatch(Event, kw_only=True):
+    """What every event of this topic names: the chunk, the attempt (from 1) and, of a split chunk, the part."""
+
+    campaign_id: Id
+    chunk: int
+    attempt: int
+    part: str = ""
+
+
+class SendAttempted(Dispatch, tag="SendAttempted.v1", kw_only=True):
+    """In the log before a byte leaves: from here on this offer may have reached Sinch.
+
+    `recipients` are exactly those of the request. `reason`: `first`, `absent` (an earlier offer was not there),
+    `follow_up` (of a reported failure), `split` (part of a refused chunk).
+    """
+
+    client_reference: str
+    recipients: list[Digits]
+    sender: str
+    reason: str = "first"
+
+
+class BatchAccepted(Dispatch, tag="BatchAccepted.v1", kw_only=True):
+    """Sinch has the batch. `recovered`: learned by asking, not from the answer to the POST."""
+
+    client_reference: str
+    batch_id: str
+    recovered: bool = False
+
+
+class BatchRefused(Dispatch, tag="BatchRefused.v1", kw_only=True):
+    """Sinch said no to the whole batch, for good: `http_status`, and its own `code` and `text` where it gave them."""
+
+    client_reference: str
+    http_status: int
+    code: str = ""
+    text: str = ""
+
+
+class BatchInDoubt(Dispatch, tag="BatchInDoubt.v1", kw_only=True):
+    """Nobody knows yet whether Sinch has the batch. `why`: the sender died, a timeout, a 5xx, an unreadable answer."""
+
+    client_reference: str
+    why: str
+
+
+class BatchExpired(Dispatch, tag="BatchExpired.v1", kw_only=True):
+    """Not offered (any more): `reason` says which limit passed."""
+
+    reason: str
+
+
+class BatchCancelled(Dispatch, tag="BatchCancelled.v1", kw_only=True):
+    """Taken back by cancel, before it was offered or at Sinch (`provider_said` is then Sinch's answer)."""
+
+    actor: str
+    provider_said: str = ""
+
+
+class RecipientsSuppressed(Dispatch, tag="RecipientsSuppressed.v1", kw_only=True):
+    """Taken out of the chunk before it was offered, because they opted out."""
+
+    recipients: list[Digits]
+    reason: str
+
+
+class RecipientsRefused(Dispatch, tag="RecipientsRefused.v1", kw_only=True):
+    """Sinch named these recipients as the reason of its 400: they are never offered again."""
+
+    recipients: list[Digits]
+    code: str = ""
+    text: str = ""
+
+
+class FollowUpScheduled(Dispatch, tag="FollowUpScheduled.v1", kw_only=True):
+    """`attempt` failed for these in a way that may pass; the next attempt is due at `due_at`."""
+
+    recipients: list[Digits]
+    due_at: Timestamp
+
+
+class FollowUpGivenUp(Dispatch, tag="FollowUpGivenUp.v1", kw_only=True):
+    """No further attempt after `attempt` for these: what was reported is final."""
+
+    recipients: list[Digits]
+    reason: str
+
+
+class DoubtSettled(Dispatch, tag="DoubtSettled.v1", kw_only=True):
+    """An operator settled a doubt by hand. `verdict`: `accepted`, `absent` or `given_up`."""
+
+    client_reference: str
+    verdict: str
+    actor: str
+    why: str
+    batch_id: str = ""

@@ -1,0 +1,162 @@
+"""Bodies of the campaign API: requests and answers (DESIGN §8)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+
+MAX_RECIPIENTS = 1_000_000
+MAX_MESSAGE_CHARACTERS = 2_000  # CONTRACT §1.1: `body`, before placeholders are filled in
+MAX_NAME_CHARACTERS = 200
+MAX_SENDER_CHARACTERS = 20  # a number with + and separators, a short code, or up to 11 letters; Sinch has the last word
+MAX_PARAMETER_KEY_CHARACTERS = 16  # CONTRACT §1.1
+MAX_PARAMETER_VALUE_CHARACTERS = 160  # CONTRACT §1.1
+MAX_PARAMETERS = 100  # of one recipient; keeps it well inside a record of the log
+MAX_PERSON_NAME_CHARACTERS = 200
+
+SENT = "Campaign accepted for delivery."
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time", "examples": ["2026-03-01T12:00:00.000Z"]})]
+"""UTC, milliseconds, always in this form."""
+
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text cannot hold the character NUL, and no message needs it."""
+
+ParameterKey = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=MAX_PARAMETER_KEY_CHARACTERS, min_length=1)
+]
+ParameterValue = Annotated[str, StringConstraints(max_length=MAX_PARAMETER_VALUE_CHARACTERS, pattern=NO_NUL)]
+PersonName = Annotated[str, StringConstraints(max_length=MAX_PERSON_NAME_CHARACTERS, pattern=NO_NUL)]
+
+
+class Recipient(BaseModel):
+    """One recipient with what is known of the person, and the values of the message's placeholders."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phone: str = Field(description="In international form.", examples=["+15551231234"])
+    first_name: PersonName | None = None
+    last_name: PersonName | None = None
+    parameters: dict[ParameterKey, ParameterValue] | None = Field(
+        default=None,
+        max_length=MAX_PARAMETERS,
+        description="Value of each `${key}` in the message.",
+        examples=[{"name": "Ada"}],
+    )
+
+
+class SendRequest(BaseModel):
+    """A campaign to be sent at once."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"recipients": ["+15551231234", "+15551256344"], "message": "Hello!"}]},
+    )
+
+    recipients: list[SkipValidation[str | Recipient]] = Field(
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        description="Numbers in international form (`+`, `00` or bare digits), or objects. Each number gets one message.",
+    )  # checked one by one in services/campaign/recipients.py, so that every wrong one is named
+    message: str = Field(
+        max_length=MAX_MESSAGE_CHARACTERS, pattern=NO_NUL, description="The text; `${key}` is filled from parameters."
+    )
+    name: Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS, pattern=NO_NUL)] | None = Field(
+        default=None, description="What you call the campaign."
+    )
+    sender: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SENDER_CHARACTERS, pattern=NO_NUL)] | None = (
+        Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
+    )
+
+
+class ChunkAnswer(BaseModel):
+    """One chunk of an accepted campaign: it becomes one batch at Sinch."""
+
+    chunk: int = Field(description="Counts from 0.")
+    client_reference: str = Field(description="Under which Sinch knows the batch.")
+    recipients: int
+    batch_id: str | None = Field(description="Sinch's id of the batch; null until Sinch's answer is known.")
+
+
+class SendAnswer(BaseModel):
+    """A campaign is in the log and will be sent."""
+
+    message: str = Field(examples=[SENT])
+    campaign_id: UUID
+    batch_id: str | None = Field(description="Null with several chunks, and until Sinch's answer is known.")
+    client_reference: str | None = Field(description="Null with several chunks: see `details`.")
+    status_url: str = Field(description="Where to see what becomes of it.")
+    recipients: int = Field(description="How many messages there will be.")
+    duplicates: int = Field(description="Repeated numbers in the request; each gets one message.")
+    details: list[ChunkAnswer]
+
+
+class CampaignAnswer(BaseModel):
+    """A campaign and how far it is."""
+
+    campaign_id: UUID
+    name: str | None
+    message: str
+    sender: str | None = Field(alias="from", description="Null: SINCH_NUMBER.")
+    status: str = Field(examples=["sending"])
+    meaning: str = Field(description="The status in plain words.")
+    scheduled_at: Moment | None
+    requested_at: Moment
+    requested: int = Field(description="Messages asked for: the sum of `counts`.")
+    counts: dict[str, int] = Field(description="Messages by status.", examples=[{"delivered": 2}])
+    chunks: int
+    projected: bool = Field(description="False until the tables have caught up with the log: the counts are older.")
+    status_url: str
+
+
+class CampaignPage(BaseModel):
+    """Campaigns, the newest first."""
+
+    campaigns: list[CampaignAnswer]
+    next_cursor: str | None = Field(description="Give it back as `cursor` for the next page; null on the last.")
+
+
+class CodeAnswer(BaseModel):
+    """Sinch's delivery code in plain words."""
+
+    code: int
+    name: str
+    permanence: str
+    advice: str
+
+
+class MessageAnswer(BaseModel):
+    """One message: one recipient of one campaign."""
+
+    recipient: str = Field(examples=["+15551231234"])
+    first_name: str | None
+    last_name: str | None
+    status: str = Field(examples=["delivered"])
+    meaning: str = Field(description="The status in plain words.")
+    final: bool = Field(description="True when nothing more is expected.")
+    provider_status: str | None = Field(description="Sinch's own word.")
+    code: CodeAnswer | None
+    parts: int | None = Field(description="SMS parts that it took.")
+    chunk: int
+    attempt: int | None
+    client_reference: str | None
+    batch_id: str | None
+    reported_at: Moment | None
+    finalized_at: Moment | None
+
+
+class MessagePage(BaseModel):
+    """Messages of a campaign, by number."""
+
+    messages: list[MessageAnswer]
+    projected: bool = Field(description="False until the tables have caught up with the log: messages are missing.")
+    next_cursor: str | None = Field(description="Give it back as `cursor` for the next page; null on the last.")
+
+
+class BannerAnswer(BaseModel):
+    """What this is."""
+
+    name: str
+    version: str
+    message: str
+    links: dict[str, str]

@@ -1,0 +1,1 @@
+"""What we touch: Kafka, PostgreSQL, Sinch, processes."""

@@ -1,0 +1,250 @@
+-- The read model. Its tables live in a schema per build (build_1, build_2, …); schema `live` holds views of the
+-- current one, so that a build can be made beside it and swapped in one transaction. Only the projector writes here.
+
+CREATE SCHEMA live;
+
+-- A moment as events write it; empty for none.
+CREATE FUNCTION live.iso(moment timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $body$
+    SELECT coalesce(to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '')
+$body$;
+
+CREATE TABLE live.builds (
+    build      integer PRIMARY KEY,
+    version    integer NOT NULL,            -- of the projection's code that fills it
+    is_current boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX builds_one_current ON live.builds (is_current) WHERE is_current;
+
+CREATE FUNCTION live.create_build(number integer, code_version integer) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format('CREATE SCHEMA build_%s', number);
+    PERFORM set_config('search_path', format('build_%s', number), true);
+
+    CREATE TABLE projector_offsets (        -- what is folded: everything before next_offset
+        topic       text NOT NULL,          -- without prefix
+        partition   integer NOT NULL,
+        next_offset bigint NOT NULL,
+        PRIMARY KEY (topic, partition)
+    );
+
+    -- One row a message. Written on request and on facts about this one message only: what is known of its whole
+    -- batch (pending, attempted, in doubt, sent, …) comes from `batches` in the view. No index on what changes, and
+    -- half of each page free: updates stay HOT.
+    CREATE TABLE messages (
+        campaign_id     uuid NOT NULL,
+        recipient       bigint NOT NULL,    -- E.164 digits
+        reported_at     timestamptz NOT NULL,
+        chunk           integer NOT NULL,
+        code            integer NOT NULL,   -- Sinch's; -1: none
+        attempt         smallint NOT NULL,
+        rank            smallint NOT NULL,  -- contracts/statuses.py; 0: no fact of its own yet
+        parts           smallint NOT NULL,  -- message parts; 0: not told
+        requested       boolean NOT NULL,   -- false: reported before, or without, being requested
+        part            text NOT NULL COLLATE "C",
+        status          text NOT NULL COLLATE "C",
+        provider_status text NOT NULL COLLATE "C",
+        batch_id        text NOT NULL COLLATE "C",
+        PRIMARY KEY (campaign_id, recipient)
+    ) WITH (fillfactor = 50);
+
+    -- One row an offer of a chunk. The four counters say how many of its messages have facts of their own.
+    CREATE TABLE batches (
+        campaign_id  uuid NOT NULL,
+        chunk        integer NOT NULL,
+        attempt      smallint NOT NULL,
+        part         text NOT NULL COLLATE "C",
+        requested    boolean NOT NULL,
+        rank         smallint NOT NULL,
+        status       text NOT NULL,
+        status_at    timestamptz,
+        reason       text NOT NULL COLLATE "C",
+        batch_id     text NOT NULL COLLATE "C",
+        recipients   integer NOT NULL,
+        attempted_at timestamptz,
+        accepted_at  timestamptz,
+        members      integer NOT NULL,      -- requested messages whose current offer this is
+        queued       integer NOT NULL,
+        dispatched   integer NOT NULL,
+        unrecognised integer NOT NULL,
+        settled      integer NOT NULL,      -- members with a fact of their own that outranks the batch's
+        PRIMARY KEY (campaign_id, chunk, attempt, part)
+    ) WITH (fillfactor = 50);
+
+    CREATE TABLE campaigns (                -- one row a campaign and Kafka partition; the view adds them up
+        campaign_id  uuid NOT NULL,
+        partition    integer NOT NULL,
+        name         text,
+        body         text NOT NULL,
+        sender       text,
+        scheduled_at timestamptz,
+        requested_at timestamptz NOT NULL,
+        chunks       integer NOT NULL,
+        chunks_seen  integer NOT NULL,
+        PRIMARY KEY (campaign_id, partition)
+    );
+    CREATE INDEX campaigns_requested_at ON campaigns (requested_at);
+
+    CREATE TABLE campaign_counts (          -- messages by status; sums over partitions are the campaign's counts
+        campaign_id uuid NOT NULL,
+        partition   integer NOT NULL,
+        status      text NOT NULL,
+        messages    bigint NOT NULL,
+        PRIMARY KEY (campaign_id, partition, status)
+    ) WITH (fillfactor = 50);
+
+    CREATE TABLE campaign_control (         -- the latest word about a campaign as a whole
+        campaign_id  uuid PRIMARY KEY,
+        cancelled    boolean NOT NULL,
+        paused       boolean NOT NULL,
+        reason       text NOT NULL,
+        decided_at   timestamptz NOT NULL,
+        event_id     uuid NOT NULL
+    );
+
+    CREATE TABLE message_events (           -- every fact about one message, as it came; deduplicated on reading
+        campaign_id uuid NOT NULL,
+        recipient   bigint NOT NULL,
+        event_id    uuid NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        code        integer,
+        attempt     smallint NOT NULL,
+        part        text NOT NULL,
+        type        text NOT NULL,
+        status      text NOT NULL,
+        detail      text NOT NULL
+    );
+    CREATE INDEX message_events_message ON message_events (campaign_id, recipient);
+
+    CREATE TABLE orphan_reports (           -- reports whose reference is missing or not ours
+        event_id    uuid PRIMARY KEY,
+        batch_id    text NOT NULL,
+        recipient   bigint NOT NULL,
+        status      text NOT NULL,
+        code        integer NOT NULL,
+        reported_at timestamptz NOT NULL,
+        seen        boolean NOT NULL,       -- as an orphan
+        settled     boolean NOT NULL        -- published again under its chunk's key
+    );
+
+    CREATE TABLE incidents (                -- what should never happen
+        event_id    uuid PRIMARY KEY,
+        kind        text NOT NULL,
+        campaign_id uuid,
+        recipient   bigint,
+        detail      text NOT NULL,
+        occurred_at timestamptz NOT NULL
+    );
+
+    CREATE TABLE recipients (               -- consent; ordered by Sinch's received_at, a tie counts as opted out
+        phone        bigint PRIMARY KEY,
+        is_opted_out boolean NOT NULL,
+        decided_at   timestamptz NOT NULL,
+        source       text NOT NULL
+    );
+
+    CREATE TABLE replies (
+        inbound_id  text PRIMARY KEY,
+        sender      bigint NOT NULL,
+        originator  text NOT NULL,
+        kind        text NOT NULL,
+        body        text NOT NULL,
+        keyword     text,
+        received_at timestamptz NOT NULL
+    );
+    CREATE INDEX replies_sender ON replies (sender, received_at);
+
+    INSERT INTO live.builds (build, version) VALUES (number, code_version);
+END
+$body$;
+
+-- Points every view at one build. In one transaction: a reader sees the old build or the new one, never a gap.
+CREATE FUNCTION live.swap_to(number integer) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    PERFORM set_config('search_path', format('build_%s', number), true);
+
+    CREATE OR REPLACE VIEW live.projector_offsets AS SELECT * FROM projector_offsets;
+    CREATE OR REPLACE VIEW live.message_events AS SELECT DISTINCT ON (campaign_id, recipient, event_id) *
+        FROM message_events ORDER BY campaign_id, recipient, event_id, occurred_at;
+    CREATE OR REPLACE VIEW live.orphan_reports AS SELECT * FROM orphan_reports WHERE seen AND NOT settled;
+    CREATE OR REPLACE VIEW live.incidents AS SELECT * FROM incidents;
+    CREATE OR REPLACE VIEW live.replies AS SELECT * FROM replies;
+    CREATE OR REPLACE VIEW live.recipients AS
+        SELECT r.phone, r.is_opted_out, CASE WHEN r.is_opted_out THEN r.decided_at END AS opted_out_at,
+               p.first_name, p.last_name
+        FROM recipients r LEFT JOIN campaign.people p USING (phone);
+
+    CREATE OR REPLACE VIEW live.batches AS
+        SELECT campaign_id, chunk, part, attempt,
+               campaign_id || '.' || chunk || '.' || attempt || CASE WHEN part = '' THEN '' ELSE '.' || part END
+                   AS client_reference,
+               status, reason, nullif(batch_id, '') AS batch_id, recipients, attempted_at, accepted_at, status_at,
+               members
+        FROM batches;
+
+    -- A message's own fact stands when it is settled, or not below what is known of its batch.
+    CREATE OR REPLACE VIEW live.messages AS
+        SELECT m.campaign_id, m.recipient, m.chunk, m.part, m.attempt, s.status,
+               s.rank >= 7 AS final,
+               nullif(m.provider_status, '') AS provider_status,
+               nullif(m.code, -1) AS code,
+               nullif(m.parts, 0) AS parts,
+               coalesce(nullif(m.batch_id, ''), nullif(b.batch_id, '')) AS batch_id,
+               nullif(m.reported_at, '-infinity') AS reported_at,
+               CASE WHEN s.rank >= 7 THEN nullif(s.at, '-infinity') END AS finalized_at
+        FROM messages m
+        LEFT JOIN batches b USING (campaign_id, chunk, attempt, part)
+        CROSS JOIN LATERAL (
+            SELECT m.status, m.rank, m.reported_at AS at
+            WHERE m.rank >= 7 OR (m.rank > 0 AND m.rank >= coalesce(b.rank, 0))
+            UNION ALL
+            SELECT coalesce(b.status, 'pending'), coalesce(b.rank, 0), b.status_at
+            WHERE NOT (m.rank >= 7 OR (m.rank > 0 AND m.rank >= coalesce(b.rank, 0)))
+        ) s
+        WHERE m.requested;
+
+    CREATE OR REPLACE VIEW live.campaign_counts AS
+        SELECT campaign_id, status, sum(messages)::bigint AS messages
+        FROM campaign_counts GROUP BY campaign_id, status HAVING sum(messages) <> 0;
+
+    CREATE OR REPLACE VIEW live.campaigns AS
+        SELECT c.campaign_id, c.name, c.body, c.sender,
+               CASE
+                   WHEN coalesce(k.cancelled, false) THEN
+                       CASE WHEN n.open = 0 AND c.chunks_seen >= c.chunks THEN 'cancelled' ELSE 'cancelling' END
+                   WHEN c.chunks_seen >= c.chunks AND n.open = 0 THEN
+                       CASE WHEN n.refused = n.requested THEN 'failed' ELSE 'completed' END
+                   WHEN coalesce(k.paused, false) THEN 'paused'
+                   WHEN c.chunks_seen >= c.chunks AND n.unsent = 0 THEN 'sent'
+                   WHEN c.scheduled_at > now() THEN 'scheduled'
+                   ELSE 'sending'
+               END AS status,
+               c.scheduled_at, c.requested_at, n.requested, n.counts, c.chunks, c.chunks_seen
+        FROM (
+            SELECT campaign_id, min(name) AS name, min(body) AS body, min(sender) AS sender,
+                   min(scheduled_at) AS scheduled_at, min(requested_at) AS requested_at, max(chunks) AS chunks,
+                   sum(chunks_seen)::integer AS chunks_seen
+            FROM campaigns GROUP BY campaign_id
+        ) c
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(messages), 0)::bigint AS requested,
+                   coalesce(sum(messages) FILTER (WHERE status IN ('pending', 'held', 'attempted', 'in_doubt', 'sent',
+                       'queued', 'dispatched', 'unrecognised')), 0)::bigint AS open,
+                   coalesce(sum(messages) FILTER (WHERE status IN ('pending', 'held', 'attempted', 'in_doubt')), 0)::bigint
+                       AS unsent,
+                   coalesce(sum(messages) FILTER (WHERE status = 'refused'), 0)::bigint AS refused,
+                   coalesce(jsonb_object_agg(status, messages), '{}') AS counts
+            FROM (
+                SELECT status, sum(messages)::bigint AS messages FROM campaign_counts x
+                WHERE x.campaign_id = c.campaign_id GROUP BY status HAVING sum(messages) <> 0
+            ) s
+        ) n
+        LEFT JOIN campaign_control k USING (campaign_id);
+
+    UPDATE live.builds SET is_current = false WHERE is_current;
+    UPDATE live.builds SET is_current = true WHERE build = number;
+END
+$body$;
+
+SELECT live.create_build(1, 1);
+SELECT live.swap_to(1);

@@ -1,0 +1,50 @@
+"""Offsets kept beside what they led to: moved in the same transaction, and compared, so that a stale owner is fenced."""
+
+from collections.abc import Mapping, Sequence
+
+from infra.kafka.records import Partition
+from infra.postgres.pool import Connection
+
+
+class StaleOwner(Exception):  # noqa: N818 - named by what it says
+    """Another replica has gone further: this one no longer owns the partition and must join anew."""
+
+
+ENSURE = """
+INSERT INTO {table} (topic, partition, next_offset) SELECT *, 0 FROM unnest($1::text[], $2::integer[])
+ON CONFLICT DO NOTHING
+"""
+
+LOAD = """
+SELECT topic, partition, next_offset FROM {table}
+WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
+"""
+
+MOVE = """
+UPDATE {table} o SET next_offset = n.next_offset
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS n (topic, partition, expected, next_offset)
+WHERE o.topic = n.topic AND o.partition = n.partition AND o.next_offset = n.expected
+"""
+
+
+class Offsets:
+    """One service's table of offsets: (topic, partition, next_offset), topics without prefix."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    async def load(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """The next offset of each partition; 0 for one that was never read."""
+        columns = [p.topic for p in partitions], [p.partition for p in partitions]
+        await connection.execute(ENSURE.format(table=self._table), *columns)
+        rows = await connection.fetch(LOAD.format(table=self._table), *columns)
+        return {Partition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def move(self, connection: Connection, offsets: Mapping[Partition, tuple[int, int]]) -> None:
+        """From the expected offset to the next, for all of (expected, next). Raises StaleOwner; call in a transaction."""
+        columns = [p.topic for p in offsets], [p.partition for p in offsets]
+        expected, following = [a for a, _ in offsets.values()], [b for _, b in offsets.values()]
+        done = await connection.execute(MOVE.format(table=self._table), *columns, expected, following)
+        if done != f"UPDATE {len(offsets)}":
+            moved = done.removeprefix("UPDATE ")
+            raise StaleOwner(f"of {len(offsets)} partitions only {moved} stood where this replica left them")

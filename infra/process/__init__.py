@@ -1,0 +1,1 @@
+"""What every process of ours is given: time, ids, chance, tasks, logs, settings, children."""

@@ -1,0 +1,82 @@
+"""Liveness, readiness and metrics over HTTP: `/healthz`, `/readyz`, `/metrics`, the same for every process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from infra.process.metrics import show_metrics
+
+log = structlog.get_logger(__name__)
+
+Check = Callable[[], Awaitable[object]]
+"""Comes back when a dependency answers, raises when it does not."""
+
+CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("readiness_checks", dict)
+CHECK_SECONDS = 2.0
+
+
+def readiness_of(app: web.Application) -> dict[str, Check]:
+    """What `/readyz` depends on, by name: add to it, also while the application runs."""
+    if CHECKS not in app:
+        app[CHECKS] = {}
+    return app[CHECKS]
+
+
+def add_health_routes(app: web.Application) -> None:
+    """Serve the three pages."""
+    readiness_of(app)
+    app.router.add_get("/healthz", _alive)
+    app.router.add_get("/readyz", _ready)
+    app.router.add_get("/metrics", show_metrics)
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    """200 as long as the event loop turns."""
+    return web.json_response({"status": "alive"})
+
+
+async def _ready(request: web.Request) -> web.Response:
+    """200 when every dependency answers, else 503 with what each of them said."""
+    checks = request.app[CHECKS]
+    answers = await asyncio.gather(*(_outcome(name, check) for name, check in checks.items()))
+    ready = all(answer == "ok" for answer in answers)
+    body = {"status": "ready" if ready else "not ready", "checks": dict(zip(checks, answers, strict=True))}
+    return web.json_response(body, status=200 if ready else 503)
+
+
+async def _outcome(name: str, check: Check) -> str:
+    try:
+        await asyncio.wait_for(check(), CHECK_SECONDS)
+    except Exception as error:  # noqa: BLE001  whatever a dependency says, it is not ready
+        log.warning("not_ready", dependency=name, error=repr(error))
+        return type(error).__name__
+    return "ok"
+
+
+def postgres_check(dsn: str) -> Check:
+    """Ready when PostgreSQL answers on a connection of its own: a full pool must not look like a dead server."""
+
+    async def check() -> None:
+        connection = await asyncpg.connect(dsn, timeout=CHECK_SECONDS)
+        try:
+            await connection.fetchval("select 1")
+        finally:
+            await connection.close(timeout=CHECK_SECONDS)
+
+    return check
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve `app` while inside; gives the port. Ends by letting requests in progress finish."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,204 @@
+"""Every setting, read once at start from the environment and `.env`; wrong ones are all reported at once.
+
+The description of a field is its documentation: the table in docs/ and `.env.example` are held to this class.
+"""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infra.process.access import ApiKey, may_stand_open
+from infra.process.settings_errors import Problem, SettingsError, problems_of
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _keys(value: object) -> tuple[ApiKey, ...]:
+    parts = _split(value)
+    if not isinstance(parts, list | tuple):
+        raise ValueError("takes a list separated by commas")  # noqa: TRY004  pydantic collects ValueErrors only
+    keys = tuple(part if isinstance(part, ApiKey) else ApiKey.parse(part) for part in parts)
+    if len({key.id for key in keys}) != len(keys):
+        raise ValueError("has two keys of the same name: the audit could not tell them apart")
+    return keys
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address like https://example.com, without query")
+    return value.rstrip("/")
+
+
+def _dsn(value: object) -> SecretStr:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if urlsplit(text).scheme not in ("postgresql", "postgres"):
+        raise ValueError("must be like postgresql://user:password@host:5432/database")
+    return SecretStr(text)
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", value):
+        raise ValueError("may hold letters, digits, dots, dashes and underscores, at most 100")
+    return value
+
+
+Url = Annotated[str, BeforeValidator(_url)]
+Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
+Prefix = Annotated[str, BeforeValidator(_prefix)]
+Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+PUBLIC_TOKEN = "simulator"  # noqa: S105  the simulator's plan and token unless told otherwise: no secret
+MIN_SECRET_LENGTH = 6  # a shorter one would blot out half the log: it is kept out by its key only
+
+
+class Settings(BaseSettings):
+    """What an operator decides. An empty value is the same as none; secrets never show in logs or errors."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, frozen=True, env_file_encoding="utf-8", hide_input_in_errors=True
+    )
+
+    sinch_service_plan_id: str | None = Field(
+        None, description="Sinch service plan. Without it and the token, `run` starts the simulator instead."
+    )
+    sinch_api_token: SecretStr | None = Field(None, description="API token of the service plan.")
+    sinch_base_url: Url = Field("https://us.sms.api.sinch.com", description="Sinch's address in the plan's region.")
+    sinch_number: str | None = Field(None, description="Sender: a number, short code or name. Unset: the plan's own.")
+    sinch_mps: float = Field(30, gt=0, le=100_000, description="Messages a second that the plan allows.")
+    sinch_http_timeout: Seconds = Field(10, description="Seconds until a call to Sinch counts as unanswered.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback makes API_KEYS mandatory.")
+    port: Port = Field(3000, description="Port of the public API.")
+    base_url: Url | None = Field(None, description="Public address of this service, for Sinch's callbacks.")
+    webhook_port: Port | None = Field(None, description="Port of the webhook gateway where it runs apart.")
+    simulator_port: Port | None = Field(None, description="Port of the simulator. Unset: 3010, or a free one.")
+    metrics_port: Port = Field(0, description="Port of health and metrics of services without an API. 0: none.")
+
+    api_keys: Keys = Field((), description="Keys of the API, `name:secret` or secrets, separated by commas.")
+    webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
+    sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")
+    privacy_key: SecretStr | None = Field(
+        None, min_length=16, description="Key of the pseudonyms of numbers. Keep it: another one breaks opt-outs."
+    )
+
+    max_body_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes that the body of an API request may have."
+    )
+
+    kafka_bootstrap_servers: str | None = Field(None, description="Kafka. Unset: `run` starts one of its own.")
+    kafka_port: Port | None = Field(None, description="Port of the Kafka that `run` starts. Unset: a free one.")
+    kafka_topic_prefix: Prefix = Field("", description="Put before every topic's and group's name.")
+    kafka_replication: int | None = Field(
+        None, ge=1, le=10, description="Copies of every topic. Unset: 3, and 1 on the Kafka that `run` starts."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How Kafka is spoken to."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How we prove who we are to Kafka."
+    )
+    kafka_sasl_username: str | None = Field(None, description="Our name at Kafka.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Our password at Kafka.")
+    kafka_ssl_cafile: Path | None = Field(None, description="Authorities to trust (PEM). Unset: the machine's.")
+    kafka_ssl_certfile: Path | None = Field(None, description="Our certificate for Kafka (PEM).")
+    kafka_ssl_keyfile: Path | None = Field(None, description="Its key (PEM).")
+
+    database_url: Dsn | None = Field(None, description="PostgreSQL. Unset: `run` starts one of its own.")
+    postgres_port: Port | None = Field(None, description="Port of the PostgreSQL that `run` starts. Unset: a free one.")
+
+    dispatch_deadline: Seconds = Field(5, description="Seconds from claiming a batch until its first byte must leave.")
+    dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
+    in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")
+    in_doubt_looks: int = Field(3, ge=1, le=100, description="Looks that must all find nothing before a new attempt.")
+
+    heliograph_home: Path = Field(Path(".heliograph"), description="Where `run` keeps data, logs and run.json.")
+    replica: str = Field(
+        "0", pattern=r"^[A-Za-z0-9._-]{1,60}$", description="Name of this replica, of its own within a service."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, else json."
+    )
+
+    @property
+    def has_sinch_credentials(self) -> bool:
+        """Whether there is a Sinch account to send through."""
+        return self.sinch_service_plan_id is not None and self.sinch_api_token is not None
+
+    def secret_values(self) -> list[str]:
+        """Every secret, so that logging can keep each from coming out."""
+        several = (*(key.secret for key in self.api_keys), *self.webhook_token, *self.sinch_webhook_secret)
+        single = (self.sinch_api_token, self.privacy_key, self.kafka_sasl_password, self.database_url)
+        found = [*several, *(secret for secret in single if secret is not None)]
+        values = (secret.get_secret_value() for secret in found)
+        return [value for value in values if len(value) >= MIN_SECRET_LENGTH and value != PUBLIC_TOKEN]
+
+
+PAIRS = (
+    ("sinch_service_plan_id", "sinch_api_token"),
+    ("kafka_ssl_certfile", "kafka_ssl_keyfile"),
+    ("kafka_sasl_username", "kafka_sasl_password"),
+)
+
+
+def load_settings(needs: Collection[str] = (), env_file: Path | None = Path(".env")) -> Settings:
+    """Read and check all settings. Raises SettingsError, which lists every wrong one.
+
+    `needs` names settings (as in the environment) that must be there; API_KEYS only counts where open access is not
+    allowed. What the environment says goes before what `env_file` says.
+    """
+    problems: list[Problem] = []
+    try:
+        settings = _read(env_file, {})
+    except ValidationError as error:
+        problems = problems_of(error, Settings, env_file)
+        settings = _read(env_file, _defaults({problem.name for problem in problems}))
+    reported = {problem.name for problem in problems}
+    problems += [problem for problem in _cross_checks(settings, needs) if problem.name not in reported]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _read(env_file: Path | None, given: dict[str, Any]) -> Settings:
+    arguments: dict[str, Any] = {"_env_file": env_file, **given}
+    return Settings(**arguments)
+
+
+def _defaults(names: set[str]) -> dict[str, Any]:
+    """Defaults for the settings that are wrong, so that the rest can still be checked against each other."""
+    return {name.lower(): Settings.model_fields[name.lower()].default for name in names}
+
+
+def _cross_checks(settings: Settings, needs: Collection[str]) -> list[Problem]:
+    problems = [Problem(name, None, "is needed here") for name in needs if _missing(settings, name)]
+    for one, other in PAIRS:
+        first, second = getattr(settings, one), getattr(settings, other)
+        if (first is None) != (second is None):
+            missing, there = (one, other) if first is None else (other, one)
+            problems.append(Problem(missing.upper(), None, f"is needed as well when {there.upper()} is set"))
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_username is None:
+        problems.append(Problem("KAFKA_SASL_USERNAME", None, "is needed with KAFKA_SECURITY_PROTOCOL=SASL_…"))
+    for name in ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):
+        path: Path | None = getattr(settings, name)
+        if path is not None and not path.is_file():
+            problems.append(Problem(name.upper(), str(path), "is not a file"))
+    return problems
+
+
+def _missing(settings: Settings, name: str) -> bool:
+    if name == "API_KEYS":
+        return not settings.api_keys and not may_stand_open(settings.host, settings.base_url)
+    return not getattr(settings, name.lower())

@@ -1,0 +1,287 @@
+"""Everything Sinch posts to us, bytes to values: delivery reports by recipient and by batch, and phones' messages.
+
+A value is normalised (numbers as digits, times in one form) but never guessed: the status word is kept as it came, an
+optional field that is not what it should be moves to `extra`, as do fields nobody has heard of.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from infra.sinch.wire.msisdn import NotAnMsisdn, address, is_msisdn, msisdn
+from infra.sinch.wire.timestamps import NotATimestamp, timestamp
+
+RECIPIENT_TYPES = frozenset({"recipient_delivery_report_sms", "recipient_delivery_report_mms"})
+BATCH_TYPES = frozenset({"delivery_report_sms", "delivery_report_mms"})
+INBOUND_TYPES = frozenset({"mo_text", "mo_binary", "mo_media"})
+
+_MAX_CODE = 2**31 - 1  # fits a PostgreSQL integer
+_NUL = b"\\u0000"  # JSON's way to write it
+_EMPTY = b'""'  # a field given and empty is not the usual form
+_NO_NUL = "\ufffd"  # PostgreSQL's text cannot hold NUL: the replacement character stands for it
+
+
+class UnreadableCallback(ValueError):  # noqa: N818  named by what it says
+    """The body is not a callback of Sinch; the text says why, without personal data."""
+
+
+class RecipientReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What became of one message: (batch_id, recipient) is its key; there is no id of its own."""
+
+    type: str
+    batch_id: str
+    recipient: str
+    code: int
+    status: str
+    at: str
+    operator_status_at: str | None = None
+    client_reference: str | None = None
+    operator: str | None = None
+    applied_originator: str | None = None
+    encoding: str | None = None
+    number_of_message_parts: int | None = None
+    status_message: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class StatusCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a batch report. `recipients` is None in a summary."""
+
+    code: int
+    status: str
+    count: int
+    recipients: list[str] | None = None
+
+
+class BatchReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A batch's report: counts, and in a full one the numbers. It has no time of its own."""
+
+    type: str
+    batch_id: str
+    total_message_count: int
+    statuses: list[StatusCount]
+    client_reference: str | None = None
+    extra: dict[str, Any] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every line names its recipients."""
+        return bool(self.statuses) and all(line.recipients is not None for line in self.statuses)
+
+
+class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a phone sent. `body` is the text (base64 for mo_binary); of an mo_media it is `media["message"]` or ""."""
+
+    type: str
+    id: str
+    from_: str
+    to: str
+    body: str
+    received_at: str
+    udh: str | None = None
+    operator_id: str | None = None
+    sent_at: str | None = None
+    client_reference: str | None = None
+    media: dict[str, Any] | None = None
+    extra: dict[str, Any] = {}
+
+
+class UnknownCallback(msgspec.Struct, frozen=True):
+    """A JSON object whose `type` is none we know ("" when it has none)."""
+
+    type: str
+    fields: dict[str, Any]
+
+
+T = TypeVar("T")
+
+Callback = RecipientReport | BatchReport | InboundMessage | UnknownCallback
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_report = msgspec.json.Decoder(RecipientReport).decode
+
+
+def parse_callback(raw: bytes) -> Callback:
+    """What Sinch said. Raises UnreadableCallback when it is no JSON object or a required field is missing or wrong."""
+    if _NUL not in raw and _EMPTY not in raw:
+        report = _usual_report(raw)
+        if report is not None:
+            return report
+    try:
+        fields = _without_nul(_decode(raw)) if _NUL in raw else _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableCallback("not a JSON object") from error
+    return _from_fields(fields)
+
+
+def _from_fields(fields: dict[str, Any]) -> Callback:
+    kind = fields.get("type")
+    try:
+        match kind:
+            case str() if kind in RECIPIENT_TYPES:
+                return _recipient_report(fields)
+            case str() if kind in BATCH_TYPES:
+                return _batch_report(fields)
+            case str() if kind in INBOUND_TYPES:
+                return _inbound(fields)
+            case _:
+                return UnknownCallback(kind if isinstance(kind, str) else "", fields)
+    except KeyError as error:
+        raise UnreadableCallback(f"{error.args[0]} is missing") from None
+
+
+def _usual_report(raw: bytes) -> RecipientReport | None:
+    """A recipient's report in exactly the documented form, in a third of the time; None for all else."""
+    try:
+        report = _decode_report(raw)
+        if report.type not in RECIPIENT_TYPES or not is_msisdn(report.recipient) or timestamp(report.at) != report.at:
+            return None
+        if not 0 <= report.code <= _MAX_CODE or report.extra:
+            return None
+        if (report.number_of_message_parts or 0) < 0:
+            return None
+        operator_at = report.operator_status_at
+        if operator_at is not None:
+            msgspec.structs.force_setattr(report, "operator_status_at", timestamp(operator_at))
+    except (msgspec.DecodeError, NotATimestamp, UnicodeDecodeError, RecursionError):
+        return None
+    return report
+
+
+def _recipient_report(fields: dict[str, Any]) -> RecipientReport:
+    take = fields.pop
+    return RecipientReport(
+        type=take("type"),
+        batch_id=_text(take("batch_id"), "batch_id"),
+        recipient=_number(take("recipient"), "recipient"),
+        code=_integer(take("code"), "code"),
+        status=_text(take("status"), "status"),
+        at=_moment(take("at"), "at"),
+        operator_status_at=_optional(fields, "operator_status_at", _moment),
+        client_reference=_optional(fields, "client_reference", _text),
+        operator=_optional(fields, "operator", _text),
+        applied_originator=_optional(fields, "applied_originator", _text),
+        encoding=_optional(fields, "encoding", _text),
+        number_of_message_parts=_optional(fields, "number_of_message_parts", _integer),
+        status_message=_optional(fields, "status_message", _text),
+        extra=fields,
+    )
+
+
+def _batch_report(fields: dict[str, Any]) -> BatchReport:
+    take = fields.pop
+    lines = take("statuses")
+    if not isinstance(lines, list):
+        raise UnreadableCallback("statuses is not a list")
+    return BatchReport(
+        type=take("type"),
+        batch_id=_text(take("batch_id"), "batch_id"),
+        total_message_count=_integer(take("total_message_count"), "total_message_count"),
+        statuses=[_status_count(line) for line in lines],
+        client_reference=_optional(fields, "client_reference", _text),
+        extra=fields,
+    )
+
+
+def _status_count(line: Any) -> StatusCount:
+    if not isinstance(line, dict):
+        raise UnreadableCallback("statuses holds something that is not an object")
+    recipients = line.get("recipients")
+    if recipients is not None and not isinstance(recipients, list):
+        raise UnreadableCallback("recipients is not a list")
+    return StatusCount(
+        code=_integer(line["code"], "code"),
+        status=_text(line["status"], "status"),
+        count=_integer(line["count"], "count"),
+        recipients=None if recipients is None else [_number(number, "recipients") for number in recipients],
+    )
+
+
+def _inbound(fields: dict[str, Any]) -> InboundMessage:
+    take = fields.pop
+    body = take("body")
+    media = body if isinstance(body, dict) else None
+    if media is not None:
+        body = media.get("message") or ""
+    return InboundMessage(
+        type=take("type"),
+        id=_text(take("id"), "id"),
+        from_=address(_text(take("from"), "from")),
+        to=address(_text(take("to"), "to")),
+        body=_body(body),
+        received_at=_moment(take("received_at"), "received_at"),
+        udh=_optional(fields, "udh", _text),
+        operator_id=_optional(fields, "operator_id", _text),
+        # older pages call sent_at send_at
+        sent_at=_optional(fields, "sent_at", _moment) or _optional(fields, "send_at", _moment),
+        client_reference=_optional(fields, "client_reference", _text),
+        media=media,
+        extra=fields,
+    )
+
+
+def _body(value: Any) -> str:
+    """A message's text, which may be empty."""
+    if not isinstance(value, str):
+        raise UnreadableCallback("body is not a text")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    """A text that is not empty."""
+    if type(value) is not str or not value:
+        raise UnreadableCallback(f"{name} is not a text")
+    return value
+
+
+def _integer(value: Any, name: str) -> int:
+    """An integer that fits 32 bits; one of Sinch's pages shows codes as strings, so a decimal string is one too."""
+    if type(value) is str and len(value) <= len(str(_MAX_CODE)) and value.isascii() and value.isdigit():
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= _MAX_CODE:
+        raise UnreadableCallback(f"{name} is not an integer")
+    return value
+
+
+def _number(value: Any, name: str) -> str:
+    """A phone number in normal form."""
+    if type(value) is not str:
+        raise UnreadableCallback(f"{name} is not a text")
+    try:
+        return msisdn(value)
+    except NotAnMsisdn:
+        raise UnreadableCallback(f"{name} is not a phone number") from None
+
+
+def _moment(value: Any, name: str) -> str:
+    """A time in normal form."""
+    if type(value) is not str:
+        raise UnreadableCallback(f"{name} is not a text")
+    try:
+        return timestamp(value)
+    except NotATimestamp:
+        raise UnreadableCallback(f"{name} is not a timestamp") from None
+
+
+def _optional(fields: dict[str, Any], name: str, read: Callable[[Any, str], T]) -> T | None:
+    """An optional field taken out of `fields`; one that cannot be read stays there, and so ends up in `extra`."""
+    value = fields.pop(name, None)
+    if value is None:
+        return None
+    try:
+        return read(value, name)
+    except UnreadableCallback:
+        fields[name] = value
+        return None
+
+
+def _without_nul(value: Any) -> Any:
+    """The same value with every NUL in its texts replaced."""
+    if isinstance(value, str):
+        return value.replace("\0", _NO_NUL)
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""What we run: one package a service; none imports another."""

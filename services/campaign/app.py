@@ -1,0 +1,79 @@
+"""The campaign service as routes in an aiohttp application, and what it starts and stops with it."""
+
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from aiohttp import web
+
+from contracts.http.campaigns import BannerAnswer
+from infra.kafka.connection import KafkaConnection, connection_from
+from infra.kafka.log import Appender
+from infra.kafka.reachable import check_reachable
+from infra.postgres.pool import create_pool
+from infra.process.health import postgres_check, readiness_of
+from infra.process.settings import Settings
+from infra.process.world import World
+from services.campaign.accept import Acceptance
+from services.campaign.addresses import Addresses
+from services.campaign.auth import require_key
+from services.campaign.docs_page import add_docs
+from services.campaign.look import ROUTES
+from services.campaign.measured import measured
+from services.campaign.problems import problem_documents
+from services.campaign.publish import Publisher
+from services.campaign.reads import Reads
+from services.campaign.send import SendView
+from services.campaign.store import Outbox
+from services.campaign.views import SERVICE, Service, json_answer
+
+NAME = "campaign"
+CONNECT_SECONDS = 3.0  # to Kafka at start; without it we answer what needs no log, and go on trying
+
+
+async def setup(app: web.Application, settings: Settings, world: World) -> None:
+    """Add the service to `app`: routes, middlewares, readiness checks, and what lives as long as the application.
+
+    The middlewares leave /api/webhooks/ alone: the gateway, which may be mounted in the same application, answers
+    for itself. Needs DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS. `/healthz`, `/readyz` and `/metrics` are added by whoever
+    makes the application (infra/process/health.py), once for all that is mounted in it.
+    """
+    assert settings.database_url is not None
+    dsn, kafka = settings.database_url.get_secret_value(), connection_from(settings)
+    app.middlewares.extend([measured(world.clock), problem_documents, require_key(settings.api_keys)])
+    app.router.add_get("/", _banner)
+    app.router.add_view("/api/campaigns/send", SendView)
+    for path, view in ROUTES:
+        app.router.add_view(path, view)
+    add_docs(app)
+    checks = readiness_of(app)
+    checks["postgres"] = postgres_check(dsn)
+    checks["kafka"] = lambda: check_reachable(kafka)
+    app.cleanup_ctx.append(lambda app: _lifetime(app, dsn, kafka, settings, world))
+
+
+async def _lifetime(
+    app: web.Application, dsn: str, kafka: KafkaConnection, settings: Settings, world: World
+) -> AsyncIterator[None]:
+    """Pool, appender and finisher: started in this order, stopped in the reverse."""
+    async with await create_pool(dsn, NAME) as pool:
+        outbox = Outbox(pool)
+        publisher = Publisher(outbox, lambda: _connect(kafka, settings, world), world)
+        addresses = Addresses(settings.base_url)
+        acceptance = Acceptance(outbox, publisher, addresses, world)
+        app[SERVICE] = Service(acceptance, Reads(pool), addresses, world, settings.max_body_bytes)
+        finisher = world.tasks.spawn("campaign-finisher", publisher.finish_what_was_left())
+        yield
+        finisher.cancel()
+        await publisher.stop()
+
+
+async def _connect(kafka: KafkaConnection, settings: Settings, world: World) -> Appender:
+    appender = Appender(kafka, world, name=f"{NAME}-{settings.replica}")
+    await appender.start(within=CONNECT_SECONDS)
+    return appender
+
+
+async def _banner(_request: web.Request) -> web.Response:
+    links = {"docs": "/docs", "openapi": "/openapi.json", "campaigns": "/api/campaigns", "ready": "/readyz"}
+    said = "SMS campaigns on Sinch. POST /api/campaigns/send sends one."
+    return json_answer(BannerAnswer(name="Heliograph", version=version("heliograph"), message=said, links=links))

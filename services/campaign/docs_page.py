@@ -1,0 +1,94 @@
+"""`GET /docs` and `GET /openapi.json`, made from the handlers' own signatures; nothing is loaded from elsewhere."""
+
+from http import HTTPStatus
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiohttp_pydantic.oas.pydantic_schema_to_oas import add_or_replace_translater
+from aiohttp_pydantic.oas.view import generate_oas
+from swagger_ui_bundle import swagger_ui_path
+
+from contracts.http.problems import CONTENT_TYPE, Problem
+from services.campaign.openapi import to_openapi_30
+
+ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+ALWAYS = {HTTPStatus.UNAUTHORIZED: "An API key is needed.", HTTPStatus.SERVICE_UNAVAILABLE: "Try again later."}
+ERRORS: dict[tuple[str, str], dict[HTTPStatus, str]] = {
+    ("/api/campaigns/send", "post"): {
+        HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `errors` names every fault.",
+        HTTPStatus.CONFLICT: "The request with this Idempotency-Key is still being worked on.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON in UTF-8.",
+        HTTPStatus.UNPROCESSABLE_ENTITY: "This Idempotency-Key came before with another body.",
+        HTTPStatus.SERVICE_UNAVAILABLE: "Kafka or PostgreSQL is away. `code` says whether the campaign was recorded.",
+    },
+    ("/api/campaigns", "get"): {HTTPStatus.BAD_REQUEST: "A parameter is wrong."},
+    ("/api/campaigns/{campaign_id}", "get"): {HTTPStatus.NOT_FOUND: "There is no such campaign."},
+    ("/api/campaigns/{campaign_id}/messages", "get"): {
+        HTTPStatus.BAD_REQUEST: "A parameter is wrong.",
+        HTTPStatus.NOT_FOUND: "There is no such campaign.",
+    },
+}
+"""The error answers of each call, which aiohttp-pydantic cannot read from a signature."""
+
+HEADERS = {"idempotency_key": "Idempotency-Key", "prefer": "Prefer"}
+"""aiohttp-pydantic names header parameters as Python does."""
+
+
+def add_docs(app: web.Application) -> None:
+    """Add the page, its assets and the specification."""
+    add_or_replace_translater("3.0.0", to_openapi_30)
+    app.router.add_get("/openapi.json", _specification)
+    app.router.add_get("/docs", _page)
+    app.router.add_get("/docs/{asset}", _asset)
+
+
+def specification(app: web.Application) -> dict[str, Any]:
+    """The OpenAPI document of the application's views."""
+    spec: dict[str, Any] = generate_oas([app], version("heliograph"), "Heliograph", SECURITY)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    to_openapi_30(problem)
+    spec["components"]["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            _finish(operation, ERRORS.get((path, method), {}))
+    return spec
+
+
+def _finish(operation: dict[str, Any], errors: dict[HTTPStatus, str]) -> None:
+    """Add what aiohttp-pydantic leaves out of one operation."""
+    summary, _, description = operation.get("description", "").partition("\n")
+    operation["summary"], operation["description"] = summary, description.strip()
+    operation["security"] = [{name: []} for name in SECURITY] + [{}]
+    for parameter in operation.get("parameters", ()):
+        parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
+    for status, words in sorted((ALWAYS | errors).items()):
+        schema = {"$ref": "#/components/schemas/Problem"}
+        operation["responses"][str(status.value)] = {
+            "description": words,
+            "content": {CONTENT_TYPE: {"schema": schema}},
+        }
+
+
+async def _specification(request: web.Request) -> web.Response:
+    return web.Response(body=orjson.dumps(specification(request.app)), content_type="application/json")
+
+
+async def _page(_request: web.Request) -> web.Response:
+    html = files("services.campaign").joinpath("docs.html").read_text(encoding="utf-8")
+    return web.Response(text=html, content_type="text/html")
+
+
+async def _asset(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["asset"]
+    if name not in ASSETS:
+        raise web.HTTPNotFound
+    return web.FileResponse(Path(str(swagger_ui_path)) / name, headers={"Cache-Control": "public, max-age=86400"})

@@ -1,0 +1,190 @@
+"""The outbox: what was accepted, kept in PostgreSQL until all of it is in the log. Methods are whole transactions."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from infra.postgres.pool import Connection, Pool
+from services.campaign.recipients import Names
+
+CHUNKS_A_PAGE = 32  # read and appended together: at most 16 MB
+PEOPLE_A_STATEMENT = 10_000
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """One accepted campaign. `published`: all of its chunks are in the log."""
+
+    campaign_id: UUID
+    name: str | None
+    body: str
+    sender: str | None
+    actor: str
+    duplicates: int
+    chunk_recipients: list[int]
+    created_at: datetime
+    published: bool = False
+
+    @property
+    def recipients(self) -> int:
+        """How many messages it has."""
+        return sum(self.chunk_recipients)
+
+
+class RepeatKey(msgspec.Struct, frozen=True):
+    """An `Idempotency-Key`, whose it is, and the hash of the body it came with."""
+
+    actor: str
+    key: str
+    body_hash: bytes
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """The campaign that an earlier request with the same key made, and the hash of that request's body."""
+
+    campaign: Campaign
+    body_hash: bytes
+
+
+class NewCampaign(msgspec.Struct, frozen=True):
+    """Everything that is written when a campaign is accepted. `events` are the log's records, by chunk number."""
+
+    campaign: Campaign
+    events: Sequence[bytes]
+    names: Mapping[str, Names]
+    key: RepeatKey | None = None
+
+
+Append = Callable[[Sequence[tuple[int, bytes]]], Awaitable[None]]
+"""Appends (chunk number, event) pairs to the log; returns when all are acknowledged, else raises."""
+
+_COLUMNS = """c.campaign_id, c.name, c.body, c.sender, c.actor, c.duplicates, c.chunk_recipients, c.created_at,
+c.published_at is not null as published"""
+
+
+def _campaign(row: asyncpg.Record) -> Campaign:
+    return Campaign(**{name: row[name] for name in Campaign.__struct_fields__})
+
+
+class Outbox:
+    """Schema `campaign`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    FIND_EARLIER = f"""
+    select {_COLUMNS}, k.body_hash
+    from campaign.idempotency_keys k join campaign.campaigns c using (campaign_id)
+    where k.actor = $1 and k.key = $2
+    """
+
+    async def earlier(self, key: RepeatKey) -> Earlier | None:
+        """What an earlier request with this key made; None when there was none."""
+        row = await self._pool.fetchrow(self.FIND_EARLIER, key.actor, key.key)
+        return None if row is None else Earlier(_campaign(row), row["body_hash"])
+
+    TAKE_KEY = """
+    insert into campaign.idempotency_keys (actor, key, body_hash, campaign_id, created_at)
+    values ($1, $2, $3, $4, $5) on conflict do nothing returning true
+    """
+    ADD_CAMPAIGN = """
+    insert into campaign.campaigns
+        (campaign_id, name, body, sender, actor, recipients, duplicates, chunk_recipients, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    """
+
+    async def record(self, new: NewCampaign) -> bool:
+        """Write all of it, or nothing where its key is already taken: then False. Waits for an equal request's end."""
+        campaign, key = new.campaign, new.key
+        async with self._pool.acquire() as connection, connection.transaction():
+            if key is not None and not await connection.fetchval(
+                self.TAKE_KEY, key.actor, key.key, key.body_hash, campaign.campaign_id, campaign.created_at
+            ):
+                return False
+            await connection.execute(
+                self.ADD_CAMPAIGN,
+                campaign.campaign_id,
+                campaign.name,
+                campaign.body,
+                campaign.sender,
+                campaign.actor,
+                campaign.recipients,
+                campaign.duplicates,
+                campaign.chunk_recipients,
+                campaign.created_at,
+            )
+            await connection.copy_records_to_table(
+                "chunks",
+                schema_name="campaign",
+                columns=("campaign_id", "chunk", "event"),
+                records=[(campaign.campaign_id, number, event) for number, event in enumerate(new.events)],
+            )
+            await self._remember_names(connection, new)
+        return True
+
+    REMEMBER_NAMES = """
+    insert into campaign.people as p (phone, first_name, last_name, updated_at)
+    select phone, first_name, last_name, $4 from unnest($1::bigint[], $2::text[], $3::text[])
+        as given(phone, first_name, last_name)
+    on conflict (phone) do update set
+        first_name = coalesce(excluded.first_name, p.first_name),
+        last_name = coalesce(excluded.last_name, p.last_name),
+        updated_at = excluded.updated_at
+    """
+
+    async def _remember_names(self, connection: Connection, new: NewCampaign) -> None:
+        everybody = sorted(new.names)  # all requests in one order, so that they do not lock each other out
+        for first in range(0, len(everybody), PEOPLE_A_STATEMENT):
+            page = everybody[first : first + PEOPLE_A_STATEMENT]
+            first_names, last_names = zip(*(new.names[phone] for phone in page), strict=True)
+            phones = [int(phone) for phone in page]
+            await connection.execute(self.REMEMBER_NAMES, phones, first_names, last_names, new.campaign.created_at)
+
+    TAKE_UNPUBLISHED = """
+    select true from campaign.campaigns where campaign_id = $1 and published_at is null for update skip locked
+    """
+    NEXT_CHUNKS = """
+    select chunk, event from campaign.chunks where campaign_id = $1 and chunk > $2 order by chunk limit $3
+    """
+    DROP_CHUNKS = "delete from campaign.chunks where campaign_id = $1"
+    MARK_PUBLISHED = "update campaign.campaigns set published_at = clock_timestamp() where campaign_id = $1"
+
+    async def publish(self, campaign_id: UUID, append: Append) -> bool:
+        """Append all chunks of one campaign and mark it published; False when it is, or somebody else is at it.
+
+        A crash or an error of `append` leaves everything as it was, so that the next one appends all of it again:
+        the records are the same to the byte, and their readers know them by their `event_id`.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(self.TAKE_UNPUBLISHED, campaign_id):
+                return False
+            last = -1
+            while page := await connection.fetch(self.NEXT_CHUNKS, campaign_id, last, CHUNKS_A_PAGE):
+                await append([(row["chunk"], row["event"]) for row in page])
+                last = page[-1]["chunk"]
+            await connection.execute(self.DROP_CHUNKS, campaign_id)
+            await connection.execute(self.MARK_PUBLISHED, campaign_id)
+        return True
+
+    IS_PUBLISHED = "select published_at is not null from campaign.campaigns where campaign_id = $1"
+
+    async def is_published(self, campaign_id: UUID) -> bool:
+        """Whether all of the campaign's chunks are known to be in the log."""
+        return bool(await self._pool.fetchval(self.IS_PUBLISHED, campaign_id))
+
+    UNPUBLISHED = """
+    select campaign_id from campaign.campaigns where published_at is null order by created_at limit 100
+    """
+
+    async def unpublished(self) -> list[UUID]:
+        """Campaigns that still have to be published, the oldest first, at most 100."""
+        return [row["campaign_id"] for row in await self._pool.fetch(self.UNPUBLISHED)]
+
+    FIND = f"select {_COLUMNS} from campaign.campaigns c where campaign_id = $1"
+
+    async def find(self, campaign_id: UUID) -> Campaign | None:
+        """One campaign; None when there is none of this id."""
+        row = await self._pool.fetchrow(self.FIND, campaign_id)
+        return None if row is None else _campaign(row)

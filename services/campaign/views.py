@@ -1,0 +1,76 @@
+"""What the API's views stand on: the service's parts, the body's reader, and faults as problem documents."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiohttp import web
+from aiohttp_pydantic import PydanticView
+from aiohttp_pydantic.injectors import CONTEXT, AbstractInjector, BodyGetter
+from pydantic import BaseModel, ValidationError
+
+from infra.process.world import World
+from services.campaign.accept import Acceptance
+from services.campaign.addresses import Addresses
+from services.campaign.faults import faults_of
+from services.campaign.json_body import read_object
+from services.campaign.problems import CorrectTheRequest, NoSuchThing
+from services.campaign.reads import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of the campaign service that its views use."""
+
+    acceptance: Acceptance
+    reads: Reads
+    addresses: Addresses
+    world: World
+    max_body_bytes: int
+
+
+SERVICE = web.AppKey("campaign_service", Service)
+
+
+class JsonBody(BodyGetter):  # type: ignore[misc]  # untyped
+    """Reads a JSON body as `json_body` does; aiohttp-pydantic's own way answers 500 to some bodies (PITFALLS)."""
+
+    async def inject(self, request: web.Request, _args_view: list[Any], kwargs_view: dict[str, Any]) -> None:
+        """Validate the body and put it into the handler's arguments."""
+        value = await read_object(request, request.app[SERVICE].max_body_bytes)
+        kwargs_view[self.arg_name] = self.model.model_validate(value)
+
+
+class View(PydanticView):  # type: ignore[misc]  # untyped
+    """A view of this API."""
+
+    request: web.Request
+
+    @property
+    def service(self) -> Service:
+        """The service's parts."""
+        return self.request.app[SERVICE]
+
+    @staticmethod
+    def _parse_func_signature(func: Callable[..., Any]) -> Iterable[AbstractInjector]:
+        injectors = list(PydanticView._parse_func_signature(func))  # noqa: SLF001  its place to be extended, so far
+        for injector in injectors:
+            if isinstance(injector, BodyGetter):
+                injector.__class__ = JsonBody
+        return injectors
+
+    async def on_validation_error(self, exception: ValidationError, context: CONTEXT) -> web.StreamResponse:
+        """What does not fit a handler's signature."""
+        if context == "path":
+            raise NoSuchThing("There is nothing at this address: a campaign's id is a UUID.") from None
+        faults = faults_of(exception)
+        if context != "body":  # there a pointer is the parameter's own name
+            faults = [replace(fault, pointer=fault.pointer.removeprefix("/")) for fault in faults]
+        named = "; ".join(f"`{fault.pointer.removeprefix('/')}` {fault.detail}" for fault in faults[:10])
+        raise CorrectTheRequest(f"The request cannot be accepted: {named}.", errors=faults) from None
+
+
+def json_answer(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A model as JSON."""
+    raw = body.model_dump_json(by_alias=True).encode()
+    return web.Response(status=status, body=raw, content_type="application/json", headers=headers)

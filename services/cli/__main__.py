@@ -1,0 +1,116 @@
+"""The command `heliograph`. Each command imports what it needs when it runs, so that `--help` is instant."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="SMS campaigns on Sinch whose truth is a Kafka log.")
+SERVICE = "Services (started by `run`)"
+
+
+@app.command()
+def run(
+    *, demo: Annotated[bool, typer.Option(help="Send a small campaign once all is up (simulator only).")] = True
+) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    from services.cli.commands import run_everything
+
+    run_everything(with_demo=demo)
+
+
+@app.command()
+def send(
+    to: Annotated[list[str], typer.Option(help="A number in international form; may be repeated.")],
+    message: Annotated[str, typer.Option(help="The text.")],
+    sender: Annotated[str | None, typer.Option("--from", help="Number, short code or name; else SINCH_NUMBER.")] = None,
+    api: Annotated[str | None, typer.Option(help="Address of the API; else the one that runs here.")] = None,
+) -> None:
+    """Send a message to one or more numbers, through the API."""
+    from services.cli.commands import send_campaign
+
+    asyncio.run(send_campaign(to, message, sender, api))
+
+
+@app.command()
+def status(
+    campaign: Annotated[str | None, typer.Argument(help="A campaign's id; without it the newest are listed.")] = None,
+    api: Annotated[str | None, typer.Option(help="Address of the API; else the one that runs here.")] = None,
+) -> None:
+    """Show campaigns, or one."""
+    from services.cli.commands import show_status
+
+    asyncio.run(show_status(campaign, api))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema. Needs DATABASE_URL, or a running `heliograph run`."""
+    from services.cli.commands import migrate_database
+
+    asyncio.run(migrate_database())
+
+
+@app.command()
+def topics() -> None:
+    """Create missing topics and report how others differ. Needs Kafka's address, or a running `heliograph run`."""
+    from services.cli.commands import provision_topics
+
+    asyncio.run(provision_topics())
+
+
+@app.command(rich_help_panel=SERVICE)
+def http() -> None:
+    """The campaign API and the webhook gateway in one process, on PORT."""
+    from services.cli.processes import http
+
+    http()
+
+
+@app.command(rich_help_panel=SERVICE)
+def campaign() -> None:
+    """The campaign API alone, on PORT."""
+    from services.cli.processes import campaign
+
+    campaign()
+
+
+@app.command(rich_help_panel=SERVICE)
+def webhook_gateway() -> None:
+    """The webhook gateway alone, on WEBHOOK_PORT or PORT."""
+    from services.cli.processes import webhook_gateway
+
+    webhook_gateway()
+
+
+@app.command(rich_help_panel=SERVICE)
+def dispatcher() -> None:
+    """Sends what was requested."""
+    from services.cli.processes import dispatcher
+
+    dispatcher()
+
+
+@app.command(rich_help_panel=SERVICE)
+def projector() -> None:
+    """Keeps the tables that answers are read from."""
+    from services.cli.processes import projector
+
+    projector()
+
+
+@app.command(rich_help_panel=SERVICE)
+def simulate() -> None:
+    """A Sinch of your own, on SIMULATOR_PORT."""
+    from services.cli.processes import simulate
+
+    simulate()
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A client of our own public API, for `send`, `status` and the demo: nothing here knows more than any client."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from contracts.http.campaigns import CampaignAnswer, CampaignPage, SendAnswer
+from infra.process.home import Home
+from infra.process.settings import Settings
+
+TIMEOUT_SECONDS = 30.0
+FIRST_ERROR = 400
+
+
+class ApiRefused(Exception):  # noqa: N818  named by what it says
+    """The API answered with a problem, or not at all; the text is for people."""
+
+
+class Api:
+    """The calls that the command line makes."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def send(self, recipients: Sequence[str], message: str, sender: str | None = None) -> SendAnswer:
+        """Send one message to some recipients."""
+        body: dict[str, Any] = {"recipients": list(recipients), "message": message}
+        if sender is not None:
+            body["from"] = sender
+        return SendAnswer.model_validate(await self._call("POST", "/api/campaigns/send", body))
+
+    async def campaign(self, campaign_id: str) -> CampaignAnswer:
+        """One campaign."""
+        return CampaignAnswer.model_validate(await self._call("GET", f"/api/campaigns/{campaign_id}"))
+
+    async def campaigns(self) -> list[CampaignAnswer]:
+        """The newest campaigns."""
+        return CampaignPage.model_validate(await self._call("GET", "/api/campaigns")).campaigns
+
+    async def _call(self, method: str, path: str, body: object = None) -> Any:
+        try:
+            async with self._session.request(method, path, json=body) as response:
+                answer = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ApiRefused(f"no answer from the API: {error}; does `heliograph run` run?") from error
+        if response.status >= FIRST_ERROR:
+            faults = "".join(f"\n  {fault.get('value')}: {fault.get('detail')}" for fault in answer.get("errors", ()))
+            raise ApiRefused(f"{answer.get('detail', response.reason)}{faults}")
+        return answer
+
+
+@asynccontextmanager
+async def connect(settings: Settings, base: str | None = None) -> AsyncIterator[Api]:
+    """The API at `base`, else where `run` says it is, else on PORT; with the first key there is."""
+    home = Home(settings.heliograph_home)
+    running = home.read_run()
+    address = base or (running.api if running else f"http://127.0.0.1:{settings.port}")
+    key = settings.api_keys[0].secret.get_secret_value() if settings.api_keys else home.found_secret("api_key")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(address, headers=headers, timeout=timeout) as session:
+        yield Api(session)

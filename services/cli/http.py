@@ -1,0 +1,51 @@
+"""The HTTP processes: campaign and webhook gateway in one application, or each alone; and the workers' health pages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from infra.kafka.connection import connection_from
+from infra.kafka.reachable import check_reachable
+from infra.process.health import add_health_routes, postgres_check, readiness_of, serving
+from infra.process.settings import Settings
+from infra.process.world import World
+from services.cli.service import Work
+
+log = structlog.get_logger(__name__)
+
+Setup = Callable[[web.Application, Settings, World], Awaitable[None]]
+
+
+def http_work(*setups: Setup, port: Callable[[Settings], int] = lambda settings: settings.port) -> Work:
+    """A process that answers HTTP with all of `setups` mounted in one application."""
+
+    async def work(settings: Settings, world: World) -> None:
+        app = web.Application(client_max_size=settings.max_body_bytes)
+        add_health_routes(app)
+        for setup in setups:
+            await setup(app, settings, world)
+        async with serving(app, settings.host, port(settings)) as bound:
+            log.info("listening", host=settings.host, port=bound)
+            await asyncio.Event().wait()
+
+    return work
+
+
+def with_health(work: Work) -> Work:
+    """The work of a process without an API, with health pages on METRICS_PORT beside it. 0: without."""
+
+    async def both(settings: Settings, world: World) -> None:
+        if settings.metrics_port == 0:
+            return await work(settings, world)
+        app = web.Application()
+        add_health_routes(app)
+        assert settings.database_url is not None
+        checks, kafka = readiness_of(app), connection_from(settings)
+        checks["postgres"] = postgres_check(settings.database_url.get_secret_value())
+        checks["kafka"] = lambda: check_reachable(kafka)
+        async with serving(app, settings.host, settings.metrics_port):
+            return await work(settings, world)
+
+    return both

@@ -1,0 +1,68 @@
+"""The service processes: which work each does and which settings it cannot do without."""
+
+from infra.process.settings import PUBLIC_TOKEN, Settings
+from infra.process.world import World
+from services.cli.http import http_work, with_health
+from services.cli.service import SERVERS, serve
+
+ACCOUNT = ("SINCH_SERVICE_PLAN_ID", "SINCH_API_TOKEN")
+SIMULATOR_PORT = 3010
+DEFAULT_ORIGINATOR = "15550100000"  # the sender where SINCH_NUMBER says none, as an account with a default has
+
+
+def http() -> None:
+    """Campaign API and webhook gateway on PORT."""
+    from services.campaign.app import setup as campaign
+    from services.webhook_gateway.app import setup as webhook_gateway
+
+    serve("http", http_work(campaign, webhook_gateway), (*SERVERS, "API_KEYS", "PRIVACY_KEY"))
+
+
+def campaign() -> None:
+    """Campaign API on PORT."""
+    from services.campaign.app import setup
+
+    serve("campaign", http_work(setup), (*SERVERS, "API_KEYS", "PRIVACY_KEY"))
+
+
+def webhook_gateway() -> None:
+    """Webhook gateway on WEBHOOK_PORT, else PORT."""
+    from services.webhook_gateway.app import setup
+
+    work = http_work(
+        setup, port=lambda settings: settings.port if settings.webhook_port is None else settings.webhook_port
+    )
+    serve("webhook-gateway", work, ("KAFKA_BOOTSTRAP_SERVERS", "PRIVACY_KEY"))
+
+
+def dispatcher() -> None:
+    """Dispatcher, with health on METRICS_PORT."""
+    from services.dispatcher.app import run
+
+    serve("dispatcher", with_health(run), (*SERVERS, *ACCOUNT))
+
+
+def projector() -> None:
+    """Projector, with health on METRICS_PORT."""
+    from services.projector.app import run
+
+    serve("projector", with_health(run), SERVERS)
+
+
+def simulate() -> None:
+    """Sinch simulator on SIMULATOR_PORT."""
+    serve("simulator", _simulate, ())
+
+
+async def _simulate(settings: Settings, world: World) -> None:
+    from infra.sinch.simulator.server import run_simulator
+    from infra.sinch.simulator.settings import SimulatorSettings
+
+    token, secrets = settings.sinch_api_token, settings.sinch_webhook_secret
+    account = SimulatorSettings(
+        plan=settings.sinch_service_plan_id or PUBLIC_TOKEN,
+        token=token.get_secret_value() if token else PUBLIC_TOKEN,
+        webhook_secret=secrets[0].get_secret_value() if secrets else None,
+        default_originator=settings.sinch_number or DEFAULT_ORIGINATOR,
+    )
+    await run_simulator(account, "127.0.0.1", settings.simulator_port or SIMULATOR_PORT, world)

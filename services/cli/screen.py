@@ -1,0 +1,92 @@
+"""What the command line shows: tables and bars on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from contracts.http.campaigns import CampaignAnswer
+
+BAR_CELLS = 40
+COLOURS = {"delivered": "green", "failed": "red", "rejected": "red", "expired": "red", "pending": "dim"}
+
+
+class Screen:
+    """The terminal, or what stands in for it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line, as it is."""
+        self._console.print(text, markup=False)
+
+    def service_line(self, name: str, text: str) -> None:
+        """An important line from a service's log."""
+        self._console.print(f"{name:>10} │ {text}", markup=False, style="yellow")
+
+    def places(self, places: Mapping[str, str]) -> None:
+        """Where everything is."""
+        width = max(map(len, places))
+        for name, place in places.items():
+            self.say(f"  {name:<{width}}  {place}")
+
+    def campaigns(self, campaigns: Iterable[CampaignAnswer]) -> None:
+        """A list of campaigns."""
+        if not self._console.is_terminal:
+            for campaign in campaigns:
+                self.say(f"{campaign.campaign_id} {campaign_line(campaign)}")
+            return
+        table = Table("campaign", "name", "status", "requested", "by status")
+        for campaign in campaigns:
+            counts = " ".join(f"{status} {count}" for status, count in campaign.counts.items() if count)
+            table.add_row(str(campaign.campaign_id), campaign.name, campaign.status, str(campaign.requested), counts)
+        self._console.print(table)
+
+    def progress(self) -> "Progress":
+        """A place that shows one campaign as it moves."""
+        return Progress(self._console)
+
+
+class Progress:
+    """One campaign, drawn anew on every change on a terminal, a line for each change elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, campaign: CampaignAnswer) -> None:
+        """The campaign as it is now."""
+        if self._live:
+            self._live.update(_bars(campaign), refresh=True)
+        else:
+            self._console.print(f"  {campaign_line(campaign)}", markup=False)
+
+
+def campaign_line(campaign: CampaignAnswer) -> str:
+    """A campaign in one line: `sending: 20 requested, 12 delivered, 8 sent`."""
+    counts = "".join(f", {count} {status}" for status, count in campaign.counts.items() if count)
+    return f"{campaign.status}: {campaign.requested} requested{counts}"
+
+
+def _bars(campaign: CampaignAnswer) -> Table:
+    table = Table(title=f"{campaign.campaign_id}: {campaign.status}", box=None, title_justify="left", show_header=False)
+    for status, count in campaign.counts.items():
+        if count:
+            cells = max(1, round(BAR_CELLS * count / max(1, campaign.requested)))
+            table.add_row(status, str(count), f"[{COLOURS.get(status, 'cyan')}]{'█' * cells}")
+    return table

@@ -1,0 +1,101 @@
+"""The ledger's doubts: offers whose sender died or was not answered. Every method is one whole transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from contracts.identity import Reference
+from infra.postgres.pool import Pool
+from services.dispatcher.ledger import OWNERS
+
+_KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4 AND state = 'in_doubt'"
+_REFERENCE = "b.campaign_id::text, b.chunk, b.attempt, b.part"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An offer to look for at Sinch. `attempted_at` is PostgreSQL's clock; `absent` looks found nothing so far."""
+
+    reference: Reference
+    attempted_at: datetime
+    absent: int
+
+
+class Doubts:
+    """Offers in doubt, shared by all replicas."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    ABANDONED = f"""
+    WITH owners AS MATERIALIZED (
+        SELECT DISTINCT owner FROM dispatch.batches WHERE state = 'attempting' AND owner <> $1
+    ), dead AS MATERIALIZED (
+        SELECT owner FROM owners WHERE pg_try_advisory_xact_lock({OWNERS}, owner)
+    )
+    UPDATE dispatch.batches b SET state = 'in_doubt', owner = NULL, next_look_at = b.attempted_at + $2 * interval '1 second'
+    FROM dead WHERE b.state = 'attempting' AND b.owner = dead.owner
+    RETURNING {_REFERENCE}
+    """
+
+    async def abandoned(self, owner: int, grace: float) -> list[Reference]:
+        """Attempting rows whose owner's lock can be taken, so that nobody owns them: in doubt from now on."""
+        return [_reference(row) for row in await self._pool.fetch(self.ABANDONED, owner, grace)]
+
+    DUE = f"""
+    WITH due AS (
+        SELECT campaign_id, chunk, attempt, part FROM dispatch.batches
+        WHERE state = 'in_doubt' AND next_look_at <= now() ORDER BY next_look_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE dispatch.batches b SET next_look_at = now() + $2 * interval '1 second' FROM due
+    WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
+    RETURNING {_REFERENCE}, b.attempted_at, b.looks
+    """
+
+    async def due(self, most: int, lease: float) -> list[Doubt]:
+        """Doubts whose time to look has come; nobody else gets them for `lease` seconds."""
+        rows = await self._pool.fetch(self.DUE, most, lease)
+        return [Doubt(_reference(row), row["attempted_at"], row["looks"]) for row in rows]
+
+    LOOK_AGAIN = f"""
+    UPDATE dispatch.batches SET looks = looks + $5, next_look_at = now() + $6 * interval '1 second' WHERE {_KEY}
+    """
+
+    async def look_again(self, reference: Reference, pause: float, *, absent: bool) -> None:
+        """Next look in `pause` seconds; `absent`: this one was believed and found nothing."""
+        await self._pool.execute(self.LOOK_AGAIN, *_key(reference), int(absent), pause)
+
+    FOUND = f"UPDATE dispatch.batches SET state = 'accepted', batch_id = $5 WHERE {_KEY}"
+
+    async def found(self, reference: Reference, batch_id: str) -> None:
+        """Sinch has it after all."""
+        await self._pool.execute(self.FOUND, *_key(reference), batch_id)
+
+    ABSENT = f"UPDATE dispatch.batches SET state = 'absent' WHERE {_KEY} RETURNING recipients, priority"
+    ALLOT = (
+        "UPDATE dispatch.chunks SET attempts = attempts + 1 WHERE campaign_id = $1 AND chunk = $2 RETURNING attempts"
+    )
+    OFFER = """
+    INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, priority, due_at, recipients)
+    VALUES ($1, $2, $3, $4, 'due', 'absent', $5, now(), $6)
+    """
+
+    async def offer_again(self, reference: Reference) -> int | None:
+        """Surely not there: a new attempt, with a number never used before, is due. None when somebody was faster."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self.ABSENT, *_key(reference))
+            if row is None:
+                return None
+            attempt: int = await connection.fetchval(self.ALLOT, reference.campaign_id, reference.chunk)
+            ours = reference.campaign_id, reference.chunk, attempt, reference.part
+            await connection.execute(self.OFFER, *ours, row["priority"], row["recipients"])
+            return attempt
+
+
+def _key(reference: Reference) -> tuple[str, int, int, str]:
+    return reference.campaign_id, reference.chunk, reference.attempt, reference.part
+
+
+def _reference(row: asyncpg.Record) -> Reference:
+    return Reference(row["campaign_id"], row["chunk"], row["attempt"], row["part"])

@@ -1,0 +1,32 @@
+"""Table `orphan_reports`: reports whose reference is missing or not ours, until they come again under their chunk.
+
+The orphan and its second coming stand in different partitions and may be folded by two replicas in the same instant:
+each side sets its own flag on one row, and the view shows what was seen and not settled.
+"""
+
+from collections.abc import Sequence
+
+from contracts.events import DeliveryReported
+from infra.postgres.pool import Connection
+
+SAVE = """
+INSERT INTO orphan_reports AS o (event_id, batch_id, recipient, status, code, reported_at, seen, settled)
+VALUES ($1, $2, $3::text::bigint, $4, $5, $6::text::timestamptz, $7, $8)
+ON CONFLICT (event_id) DO UPDATE SET seen = o.seen OR excluded.seen, settled = o.settled OR excluded.settled
+"""
+
+
+async def save(
+    connection: Connection, orphans: Sequence[DeliveryReported], settled: Sequence[DeliveryReported]
+) -> None:
+    """Note these orphans, and these that found their chunk."""
+    rows = [(r, True, False) for r in orphans] + [(r, False, True) for r in settled]
+    if rows:
+        rows.sort(key=lambda row: row[0].event_id)  # one order of locks for all replicas
+        await connection.executemany(
+            SAVE,
+            [
+                (r.event_id, r.batch_id, r.recipient, r.status, r.code, r.at or r.occurred_at, seen, found)
+                for r, seen, found in rows
+            ],
+        )

@@ -1,0 +1,1 @@
+"""Replay: reads the log and cannot send."""

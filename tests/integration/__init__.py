@@ -1,0 +1,1 @@
+"""One part of ours with real Kafka and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Tests of infra/kafka against a real broker."""

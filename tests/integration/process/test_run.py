@@ -1,0 +1,151 @@
+"""`heliograph run`: everything comes up, stays up, and nothing of it stays behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from infra.process.gone import is_gone, wait_gone
+from infra.process.home import Home, RunInfo
+from infra.process.ports import free_port
+from tests.waiting import until
+
+READY_SECONDS = 90.0
+COMMAND = (sys.executable, "-m", "services.cli")
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Run:
+    """One `heliograph run` of a test."""
+
+    home: Home
+    port: int
+    process: asyncio.subprocess.Process
+    environment: dict[str, str]
+
+    @property
+    def info(self) -> RunInfo | None:
+        """What run.json says."""
+        return self.home.read_run()
+
+    def ready(self) -> RunInfo:
+        """What run.json says of a system that is up."""
+        info = self.info
+        assert info is not None
+        return info
+
+    async def wait_ready(self) -> None:
+        """Wait until everything is up."""
+        await until(lambda: self.info is not None or self.process.returncode is not None, "run.json", READY_SECONDS)
+        assert self.process.returncode is None, (await self.output())[-2000:]
+
+    async def output(self) -> str:
+        """What was printed; after the end only."""
+        assert self.process.stdout is not None
+        return (await self.process.stdout.read()).decode()
+
+
+async def _start(path: Path) -> Run:
+    port = free_port()
+    environment = {**os.environ, "HELIOGRAPH_HOME": str(path), "PORT": str(port), "SIMULATOR_PORT": str(free_port())}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "run", "--no-demo", env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return Run(Home(path), port, process, environment)
+
+
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
+    """A system that is up, shared by the tests of this module that leave it up."""
+    run = await _start(tmp_path_factory.mktemp("run") / "home")
+    await run.wait_ready()
+    yield run
+    run.process.send_signal(signal.SIGINT)
+    await asyncio.wait_for(run.process.wait(), 20)
+
+
+async def test_run_file_names_everything(running: Run) -> None:
+    """run.json has the addresses and a living process for each part."""
+    info = running.ready()
+    assert info.api == f"http://127.0.0.1:{running.port}"
+    assert set(info.processes) == {"http", "dispatcher", "projector", "simulator", "kafka", "postgres"}
+    assert [name for name, pid in info.processes.items() if is_gone(pid)] == []
+
+
+async def test_run_file_is_private(running: Run) -> None:
+    """run.json, which holds the database's password, is for its owner only, like the home."""
+    modes = [oct(path.stat().st_mode & 0o777) for path in (running.home.path, running.home.path / "run.json")]
+    assert modes == ["0o700", "0o600"]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/docs"])
+async def test_public_pages_answer(running: Run, path: str) -> None:
+    """The banner, health, metrics and documentation answer on the one port."""
+    async with aiohttp.ClientSession(running.ready().api) as session, session.get(path) as response:
+        assert response.status == 200
+
+
+async def test_second_run_in_the_same_home_is_refused(running: Run) -> None:
+    """A second `run` says which process owns the home, and touches nothing."""
+    second = await asyncio.create_subprocess_exec(
+        *COMMAND, "run", env=running.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(second.communicate(), 30)
+    assert second.returncode == 1
+    assert f"already runs in {running.home.path} (process {running.process.pid})" in output.decode()
+    assert running.info is not None
+
+
+@pytest.mark.parametrize("command", ["topics", "migrate"])
+async def test_commands_find_what_runs(running: Run, command: str) -> None:
+    """`topics` and `migrate` reach the servers that `run` runs, and find them as they should be."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, command, env=running.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, output.decode()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["http", "dispatcher", "projector", "simulator", "kafka", "postgres"])
+async def test_killed_part_comes_back(running: Run, name: str) -> None:
+    """A part killed with -9 runs again, run.json says where, and the API is ready again."""
+    before = running.ready().processes[name]
+    os.kill(before, signal.SIGKILL)
+
+    def is_back() -> bool:
+        after = running.ready().processes.get(name, before)
+        return after != before and not is_gone(after)
+
+    async def is_ready() -> bool:
+        async with aiohttp.ClientSession(running.ready().api) as session:
+            try:
+                async with session.get("/readyz") as response:
+                    return response.status == 200
+            except aiohttp.ClientError:
+                return False
+
+    await until(is_back, f"{name} runs again", 30)
+    await until(is_ready, "the API is ready again", 30)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_nothing_stays_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end everything in order within ten seconds; kill -9 ends everything as well."""
+    run = await _start(tmp_path / "home")
+    await run.wait_ready()
+    pids = run.ready().processes.values()
+    run.process.send_signal(number)
+    code = await asyncio.wait_for(run.process.wait(), 10)
+    gone = await asyncio.gather(*(wait_gone(pid, 5 if number is signal.SIGKILL else 0.5) for pid in pids))
+    assert all(gone)
+    assert (code, run.info is None) == ((-9, False) if number is signal.SIGKILL else (0, True))

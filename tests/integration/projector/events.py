@@ -1,0 +1,80 @@
+"""Strategies for the events of one small campaign: two chunks, two attempts, every kind of fact."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from contracts import events as e
+from contracts.identity import derived_id
+
+CAMPAIGN = "01930000-0000-7000-8000-000000000001"
+CHUNKS = (["15550000001", "15550000002"], ["15550000004"])
+MOMENTS = [f"2026-03-01T12:00:0{n}.000Z" for n in range(4)]
+WORDS = ["Queued", "Dispatched", "Unknown", "Failed", "Delivered", "delivered", "Weird\tnew \\ word"]
+
+
+def _id(name: str, *what: object) -> str:
+    return derived_id(name, *map(str, what))
+
+
+@st.composite
+def campaign_events(draw: st.DrawFn) -> list[e.AnyEvent]:
+    """Both chunks requested, and any facts about them, each any number of times, in any order."""
+    facts = draw(st.lists(st.one_of(_reports(), _dispatches(), _recipient_facts()), min_size=4, max_size=25))
+    again = draw(st.lists(st.sampled_from([*requests(), *facts]), max_size=5))
+    return draw(st.permutations([*requests(), *facts, *again]))
+
+
+def requests() -> list[e.AnyEvent]:
+    """What was asked for."""
+    return [
+        e.CampaignRequested(
+            event_id=_id("requested", n), occurred_at=MOMENTS[0], campaign_id=CAMPAIGN, chunk=n, chunks=len(CHUNKS),
+            actor="test", body="Hello", recipients=recipients,
+        )
+        for n, recipients in enumerate(CHUNKS)
+    ]  # fmt: skip
+
+
+@st.composite
+def _reports(draw: st.DrawFn) -> e.AnyEvent:
+    chunk = draw(st.integers(0, 1))
+    at, word = draw(st.one_of(st.none(), st.sampled_from(MOMENTS))), draw(st.sampled_from(WORDS))
+    recipient = draw(st.sampled_from([*CHUNKS[chunk], f"1555999999{chunk}"]))
+    code, attempt = draw(st.sampled_from([0, 401, 15])), draw(st.integers(1, 2))
+    return e.DeliveryReported(
+        event_id=_id("report", chunk, at, word, recipient, code, attempt), occurred_at=at or MOMENTS[0],
+        campaign_id=CAMPAIGN, chunk=chunk, attempt=attempt, batch_id="01BATCH-1", recipient=recipient, status=word,
+        code=code, at=at, client_reference=f"{CAMPAIGN}.{chunk}.{attempt}",
+    )  # fmt: skip
+
+
+@st.composite
+def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
+    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
+    kind = draw(st.sampled_from([e.SendAttempted, e.BatchAccepted, e.BatchInDoubt, e.BatchRefused, e.BatchCancelled]))
+    more: dict[type, dict[str, Any]] = {
+        e.SendAttempted: {"recipients": CHUNKS[chunk][:1], "sender": "1", "client_reference": "r"},
+        e.BatchAccepted: {"batch_id": "01BATCH", "client_reference": "r"},
+        e.BatchInDoubt: {"why": "", "client_reference": "r"},
+        e.BatchRefused: {"http_status": 400, "client_reference": "r"},
+        e.BatchCancelled: {"actor": "test"},
+    }
+    event: e.AnyEvent = kind(
+        event_id=_id(kind.__name__, chunk, attempt, at), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
+        attempt=attempt, **more[kind],
+    )  # fmt: skip
+    return event
+
+
+@st.composite
+def _recipient_facts(draw: st.DrawFn) -> e.AnyEvent:
+    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
+    kind, more = draw(
+        st.sampled_from([(e.RecipientsSuppressed, {"reason": "opted out"}), (e.ReportNeverCame, {"batch_id": "b"})])
+    )
+    event: e.AnyEvent = kind(
+        event_id=_id(kind.__name__, chunk, attempt, at), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
+        attempt=attempt, recipients=CHUNKS[chunk][:1], **more,
+    )  # fmt: skip
+    return event

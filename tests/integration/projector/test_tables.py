@@ -1,0 +1,88 @@
+"""The tables are the reference fold of the log, whatever the order, repetitions and transaction boundaries."""
+
+import itertools
+from collections.abc import Sequence
+
+import asyncpg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.events import AnyEvent, CampaignRequested, DeliveryReported
+from infra.kafka.log import Partition
+from services.projector.fold import fold
+from services.projector.store import Store
+from tests.integration.projector import reference
+from tests.integration.projector.events import CHUNKS, campaign_events, requests
+
+TABLES = "messages, batches, campaigns, campaign_counts, message_events, projector_offsets, orphan_reports"
+MESSAGES = "SELECT recipient::text, attempt, status FROM live.messages"
+COUNTS = "SELECT status, messages FROM live.campaign_counts"
+RECOUNT = "SELECT status, count(*) FROM live.messages GROUP BY status"
+
+
+class Applied:
+    """Applies events as the projector does, in the given transactions."""
+
+    def __init__(self, store: Store) -> None:
+        self.connection = store._connection
+        self.store = store
+
+    async def reset(self) -> None:
+        """Empty tables, offset zero."""
+        await self.connection.execute(f"TRUNCATE {TABLES}")
+        self.next = 0
+
+    async def apply(self, events: Sequence[AnyEvent]) -> None:
+        """One transaction."""
+        partition = Partition("delivery-reports", 0)
+        if self.next == 0:
+            await self.store.load_offsets([partition])
+        changes = fold([(event, getattr(event, "chunk", 0)) for event in events])
+        await self.store.apply(changes, {partition: (self.next, self.next + len(events))})
+        self.next += len(events)
+
+    async def pairs(self, sql: str) -> dict[str, int]:
+        """Rows of two columns."""
+        return {row[0]: row[1] for row in await self.rows(sql)}
+
+    async def rows(self, sql: str) -> list[asyncpg.Record]:
+        """What a reader sees."""
+        return await self.connection.fetch(sql)
+
+
+@given(events=campaign_events(), cuts=st.lists(st.integers(1, 5), min_size=1, max_size=10))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_order_any_repetition_any_cut_gives_the_reference(
+    store: Store, events: list[AnyEvent], cuts: list[int]
+) -> None:
+    """For any multiset of events, in any order and any transactions: the reference's rows, and counts that add up."""
+    applied = Applied(store)
+    await applied.reset()
+    rest, sizes = list(events), itertools.cycle(cuts)
+    while rest:
+        size = next(sizes)
+        await applied.apply(rest[:size])
+        rest = rest[size:]
+        assert await applied.pairs(COUNTS) == await applied.pairs(RECOUNT)
+    rows = {row["recipient"]: (row["attempt"], row["status"]) for row in await applied.rows(MESSAGES)}
+    assert rows == reference.statuses(events)
+    assert await applied.pairs(COUNTS) == reference.counts(events)
+    (campaign,) = await applied.rows("SELECT requested, chunks, chunks_seen FROM live.campaigns")
+    assert tuple(campaign) == (sum(map(len, CHUNKS)), 2, 2)
+
+
+async def test_a_report_before_its_request_counts_once_the_request_is_there(store: Store) -> None:
+    """A message that was never requested enters no count."""
+    applied = Applied(store)
+    await applied.reset()
+    asked = requests()[0]
+    assert isinstance(asked, CampaignRequested)
+    report = DeliveryReported(
+        event_id=asked.event_id, occurred_at=asked.occurred_at, campaign_id=asked.campaign_id, chunk=0, attempt=1,
+        batch_id="b", recipient=CHUNKS[0][0], status="Delivered", code=0, at=asked.occurred_at,
+        client_reference=f"{asked.campaign_id}.0.1",
+    )  # fmt: skip
+    await applied.apply([report])
+    assert await applied.rows(COUNTS) == []
+    await applied.apply([asked])
+    assert await applied.pairs(COUNTS) == {"delivered": 1, "pending": len(CHUNKS[0]) - 1}

@@ -1,0 +1,1 @@
+"""Sinch's client and simulator over real local sockets."""

@@ -1,0 +1,37 @@
+"""The gateway as it runs, in front of a real Kafka."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from infra.kafka.connection import KafkaConnection
+from infra.process.health import add_health_routes
+from infra.process.settings import Settings
+from infra.process.world import World
+from services.webhook_gateway.app import setup
+
+Client = TestClient[web.Request, web.Application]
+Start = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+async def start(kafka: KafkaConnection, world: World) -> AsyncIterator[Start]:
+    """Starts a gateway on this test's topics; keyword arguments are further settings."""
+    async with AsyncExitStack() as stack:
+
+        async def go(**more: Any) -> Client:
+            values = {
+                "kafka_bootstrap_servers": kafka.bootstrap_servers,
+                "kafka_topic_prefix": kafka.topic_prefix,
+                "privacy_key": "k" * 16,
+            }
+            app = web.Application()
+            add_health_routes(app)
+            await setup(app, Settings(**(values | more)), world)
+            return await stack.enter_async_context(TestClient(TestServer(app)))
+
+        yield go

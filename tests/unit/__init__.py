@@ -1,0 +1,1 @@
+"""No network, no disk, no event loop where it can be."""

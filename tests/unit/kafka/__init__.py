@@ -1,0 +1,1 @@
+"""Tests of infra/kafka that need no broker."""

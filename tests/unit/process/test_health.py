@@ -1,0 +1,62 @@
+"""Liveness and readiness pages."""
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from infra.process.health import add_health_routes, postgres_check, readiness_of, serving
+from infra.process.ports import free_port
+
+
+async def _answer() -> None:
+    """A dependency that answers."""
+
+
+async def _refuse() -> None:
+    raise ConnectionRefusedError
+
+
+async def _get(app: web.Application, path: str) -> tuple[int, dict[str, object]]:
+    async with (
+        serving(app, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        session.get(path) as response,
+    ):
+        return response.status, await response.json()
+
+
+@pytest.fixture
+def app() -> web.Application:
+    """An application with the pages."""
+    app = web.Application()
+    add_health_routes(app)
+    return app
+
+
+async def test_ready_when_all_dependencies_answer(app: web.Application) -> None:
+    """`/readyz` is 200 when every check passes."""
+    readiness_of(app)["postgres"] = _answer
+    assert await _get(app, "/readyz") == (200, {"status": "ready", "checks": {"postgres": "ok"}})
+
+
+async def test_not_ready_names_the_dependency(app: web.Application) -> None:
+    """`/readyz` is 503 and says which dependency does not answer."""
+    readiness_of(app)["postgres"] = _answer
+    readiness_of(app)["kafka"] = _refuse
+    checks = {"postgres": "ok", "kafka": "ConnectionRefusedError"}
+    assert await _get(app, "/readyz") == (503, {"status": "not ready", "checks": checks})
+
+
+async def test_alive_though_not_ready(app: web.Application) -> None:
+    """A process whose dependency is away is alive: restarting it would not help."""
+    readiness_of(app)["kafka"] = _refuse
+    assert (await _get(app, "/healthz"))[0] == 200
+
+
+async def test_check_of_an_absent_server_fails(app: web.Application) -> None:
+    """Where nobody listens, PostgreSQL does not count as reachable."""
+    readiness_of(app)["postgres"] = postgres_check(f"postgresql://u:p@127.0.0.1:{free_port()}/d")
+    assert await _get(app, "/readyz") == (
+        503,
+        {"status": "not ready", "checks": {"postgres": "ConnectionRefusedError"}},
+    )

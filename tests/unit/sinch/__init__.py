@@ -1,0 +1,1 @@
+"""What is known of Sinch without a socket: wire format, fates, rules."""

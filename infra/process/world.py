@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -80,6 +81,16 @@ class Tasks:
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    @asynccontextmanager
+    async def running(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> AsyncIterator[asyncio.Task[Any]]:
+        """A task for as long as the context lasts: at its end it is cancelled and waited for."""
+        task = self.spawn(name, coroutine)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

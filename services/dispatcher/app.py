@@ -95,8 +95,8 @@ async def run(settings: Settings, world: World) -> None:
         dispatch = Dispatch(
             ledger=ledger, appender=appender, client=client, world=world, sending=sending, limits=limits
         )
-        world.tasks.spawn("recovery", recovery.run())
-        world.tasks.spawn("dispatch", dispatch.run())
+        await stack.enter_async_context(world.tasks.running("recovery", recovery.run()))
+        await stack.enter_async_context(world.tasks.running("dispatch", dispatch.run()))
         stack.push_async_callback(dispatch.drain)
         await reader.start()
         stack.push_async_callback(reader.stop)

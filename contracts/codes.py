@@ -33,6 +33,12 @@ ADVICE: dict[Permanence, str] = {
 }
 
 
+OPTED_OUT = frozenset({257})
+"""Codes by which an operator says that the recipient opted out (CONTRACT §4.2: US toll-free STOP)."""
+ACCOUNT_BLOCKED = 413
+"""The account is blocked, potentially out of credits: everything pauses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """One delivery code."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.topics import TOPICS
 from infra.kafka.connection import KafkaConnection
@@ -49,12 +50,16 @@ async def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 
 @pytest.fixture
-async def kafka(kafka_bootstrap: str) -> KafkaConnection:
+async def kafka(kafka_bootstrap: str) -> AsyncIterator[KafkaConnection]:
     """A connection whose prefix makes the topics this test's own; they are there, with few partitions."""
     connection = KafkaConnection(kafka_bootstrap, topic_prefix=f"t{SystemIds().uuid7().hex}-")
     topics = [replace(topic, partitions=min(topic.partitions, TEST_PARTITIONS)) for topic in TOPICS]
     await provision(connection, topics=topics)
-    return connection
+    yield connection
+    admin = AIOKafkaAdminClient(**connection.client_arguments())
+    await admin.start()
+    await admin.delete_topics([connection.topic(topic.name) for topic in TOPICS])
+    await admin.close()
 
 
 async def _administer(dsn: str, *statements: str) -> None:

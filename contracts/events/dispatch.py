@@ -16,13 +16,15 @@ class SendAttempted(Dispatch, tag="SendAttempted.v1", kw_only=True):
     """In the log before a byte leaves: from here on this offer may have reached Sinch.
 
     `recipients` are exactly those of the request. `reason`: `first`, `absent` (an earlier offer was not there),
-    `follow_up` (of a reported failure), `split` (part of a refused chunk).
+    `follow_up` (of a reported failure), `split` (part of a refused chunk). `claim` counts the ledger's claims of this
+    offer from 1 (a 429 is claimed again): a ledger that knows fewer is a restored backup.
     """
 
     client_reference: str
     recipients: list[Digits]
     sender: str
     reason: str = "first"
+    claim: int = 1
 
 
 class BatchAccepted(Dispatch, tag="BatchAccepted.v1", kw_only=True):
@@ -56,7 +58,11 @@ class BatchExpired(Dispatch, tag="BatchExpired.v1", kw_only=True):
 
 
 class BatchCancelled(Dispatch, tag="BatchCancelled.v1", kw_only=True):
-    """Taken back by cancel, before it was offered or at Sinch (`provider_said` is then Sinch's answer)."""
+    """Taken back by cancel.
+
+    Before it was offered: final. At Sinch (`provider_said` is then its answer): not final, because messages on their way
+    may still be delivered; Sinch's reports decide.
+    """
 
     actor: str
     provider_said: str = ""

@@ -14,14 +14,17 @@ def note(home: Path, pid: int) -> None:
 
 async def occupant(home: Path) -> int | None:
     """The process id of a broker that runs on this home and does not go away, or None."""
+    pid = _noted(home)
+    return pid if pid is not None and not await wait_gone(pid, GOING_SECONDS) else None
+
+
+def _noted(home: Path) -> int | None:
     try:
         pid = int(_file(home).read_text())
         command = Path(f"/proc/{pid}/cmdline").read_text()
     except (OSError, ValueError):
         return None
-    if str(home) not in command:  # the number has gone to another program since
-        return None
-    return None if await wait_gone(pid, GOING_SECONDS) else pid
+    return pid if str(home) in command else None  # else the number has gone to another program since
 
 
 def _file(home: Path) -> Path:

@@ -37,6 +37,7 @@ FETCH_WAIT_MS = 100  # an empty partition's fetch holds back the others on its b
 START_SECONDS = 60.0  # a group whose dead member is still counted lets a new one wait for its session timeout
 STOP_SECONDS = 3.0
 REQUEST_SECONDS = 5.0
+PAUSE_SECONDS = 0.1  # after a failure that passes by itself
 GRACE_SECONDS = 0.25  # over `wait`, for aiokafka to return by itself
 
 
@@ -45,7 +46,8 @@ class Reader:
 
     On every assignment the owner's `load_offsets` is asked and the partitions are sought; what aiokafka delivers
     before that is dropped. `member` is the fixed group_instance_id: a member that comes back within the session
-    timeout gets its partitions at once, and stopping one does not disturb the others.
+    timeout gets its partitions at once, and stopping one does not disturb the others. Two living members must not
+    share a name: they would take the partitions from each other for ever.
     """
 
     def __init__(
@@ -154,7 +156,7 @@ class Reader:
                     for at, partition in settled.items()
                     if at in self._settled
                 }
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, TimeoutError, IllegalStateError) as error:
             raise LogUnavailable(f"no lag from the broker: {error!r}") from error
 
     async def _fetch(self, max_records: int, wait: float) -> dict[Partition, list[Record]]:
@@ -167,10 +169,12 @@ class Reader:
             return {}
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
             await self._explain(error)
+            await self._world.clock.sleep(PAUSE_SECONDS)
             return {}
         except KafkaError as error:
             if error.retriable:
                 log.warning("read_failed", group=self._group, member=self._member, error=repr(error))
+                await self._world.clock.sleep(PAUSE_SECONDS)
                 return {}
             raise ReaderLost(f"{self._member} of group {self._group}: {error!r}") from error
         finally:
@@ -240,7 +244,7 @@ class Reader:
     def gained(self, partitions: Collection[TopicPartition]) -> None:
         """Called by aiokafka when partitions are ours. Only noted: the heartbeat stands still during this call."""
         self._settled, self._unsettled = {}, frozenset(partitions)
-        if self._waiting is not None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())  # wake `read`, so that it seeks
 
 

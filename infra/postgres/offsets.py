@@ -1,6 +1,7 @@
 """Offsets kept beside what they led to: moved in the same transaction, and compared, so that a stale owner is fenced."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from infra.kafka.records import Partition
 from infra.postgres.pool import Connection
@@ -48,3 +49,67 @@ class Offsets:
         if done != f"UPDATE {len(offsets)}":
             moved = done.removeprefix("UPDATE ")
             raise StaleOwner(f"of {len(offsets)} partitions only {moved} stood where this replica left them")
+
+
+class Mark(NamedTuple):
+    """What the last record before an offset was: its time of append (ms) and a digest of key and value (64 bits)."""
+
+    logged_ms: int = 0
+    digest: int = 0
+
+
+class Stored(NamedTuple):
+    """The next offset of a partition, and the mark of the record before it."""
+
+    following: int
+    mark: Mark
+
+
+class Step(NamedTuple):
+    """From the expected offset to the next, and the mark of the last record taken."""
+
+    expected: int
+    following: int
+    mark: Mark
+
+
+LOAD_MARKED = LOAD.replace("next_offset FROM", "next_offset, last_logged_ms, last_digest FROM")
+
+MOVE_MARKED = """
+UPDATE {table} o SET next_offset = n.next_offset, last_logged_ms = n.logged_ms, last_digest = n.digest
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+     AS n (topic, partition, expected, next_offset, logged_ms, digest)
+WHERE o.topic = n.topic AND o.partition = n.partition AND o.next_offset = n.expected
+"""
+
+
+class MarkedOffsets(Offsets):
+    """Offsets that know the record before them: (…, last_logged_ms, last_digest). A log made anew is recognised."""
+
+    async def load_marked(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, Stored]:
+        """The next offset and the mark of each partition; 0 for one that was never read."""
+        columns = [p.topic for p in partitions], [p.partition for p in partitions]
+        await connection.execute(ENSURE.format(table=self._table), *columns)
+        rows = await connection.fetch(LOAD_MARKED.format(table=self._table), *columns)
+        return {
+            Partition(row["topic"], row["partition"]): Stored(
+                row["next_offset"], Mark(row["last_logged_ms"], row["last_digest"])
+            )
+            for row in rows
+        }
+
+    async def move_marked(self, connection: Connection, steps: Mapping[Partition, Step]) -> None:
+        """Take all these steps. Raises StaleOwner; call in a transaction."""
+        names, taken = sorted(steps), [steps[partition] for partition in sorted(steps)]
+        done = await connection.execute(
+            MOVE_MARKED.format(table=self._table),
+            [p.topic for p in names],
+            [p.partition for p in names],
+            [s.expected for s in taken],
+            [s.following for s in taken],
+            [s.mark.logged_ms for s in taken],
+            [s.mark.digest for s in taken],
+        )
+        if done != f"UPDATE {len(steps)}":
+            moved = done.removeprefix("UPDATE ")
+            raise StaleOwner(f"of {len(steps)} partitions only {moved} stood where this replica left them")

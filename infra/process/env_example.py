@@ -12,7 +12,9 @@ def env_example() -> str:
     entries = []
     for name, field in Settings.model_fields.items():
         value = "" if field.default in (None, ()) else field.default
-        shown = f"{value:g}" if isinstance(value, float) else str(value)
+        shown = (
+            ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        )
         entries.append(f"\n# {field.description}\n{name.upper()}={shown}\n")
     return HEAD + "".join(entries)
 

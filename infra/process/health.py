@@ -17,6 +17,10 @@ Check = Callable[[], Awaitable[object]]
 
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("readiness_checks", dict)
 CHECK_SECONDS = 2.0
+SHUTDOWN_SECONDS = 3.0
+IDLE_SECONDS = 75.0  # longer than proxies keep an idle connection, so that it is not we who close it under a request
+MOST_HEADER_BYTES = 8190  # of one line; what is longer is answered 400
+MOST_HEADERS = 100
 
 
 def readiness_of(app: web.Application) -> dict[str, Check]:
@@ -71,12 +75,25 @@ def postgres_check(dsn: str) -> Check:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `app` while inside; gives the port. Ends by letting requests in progress finish."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=3.0)
+async def serving(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> AsyncIterator[int]:
+    """Serve `app` while inside; gives the port. Ends by refusing new connections and letting requests finish.
+
+    With `reuse_port` several processes may listen on the same port. A connection on which no whole request comes is
+    closed after IDLE_SECONDS, also one that sends its headers letter by letter.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
+        max_line_size=MOST_HEADER_BYTES,
+        max_field_size=MOST_HEADER_BYTES,
+        max_headers=MOST_HEADERS,
+    )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
+        await web.TCPSite(runner, host, port, backlog=1024, reuse_port=reuse_port or None).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contracts.consent import DEFAULT_LANGUAGES, LANGUAGES
 from infra.process.access import ApiKey, may_stand_open
 from infra.process.settings_errors import Problem, SettingsError, problems_of
 
@@ -28,6 +29,13 @@ def _keys(value: object) -> tuple[ApiKey, ...]:
     if len({key.id for key in keys}) != len(keys):
         raise ValueError("has two keys of the same name: the audit could not tell them apart")
     return keys
+
+
+def _languages(value: object) -> object:
+    found = _split(value)
+    if isinstance(found, list) and (unknown := sorted(set(found) - set(LANGUAGES))):
+        raise ValueError(f"has {', '.join(unknown)}; known are {', '.join(LANGUAGES)}")
+    return found
 
 
 def _url(value: str) -> str:
@@ -55,6 +63,8 @@ Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
 Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Languages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
@@ -77,6 +87,9 @@ class Settings(BaseSettings):
     sinch_base_url: Url = Field("https://us.sms.api.sinch.com", description="Sinch's address in the plan's region.")
     sinch_number: str | None = Field(None, description="Sender: a number, short code or name. Unset: the plan's own.")
     sinch_mps: float = Field(30, gt=0, le=100_000, description="Messages a second that the plan allows.")
+    sinch_mps_counts: Literal["recipients", "parts"] = Field(
+        "recipients", description="What SINCH_MPS counts. Sinch's pages say messages: recipients."
+    )
     sinch_http_timeout: Seconds = Field(10, description="Seconds until a call to Sinch counts as unanswered.")
 
     host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback makes API_KEYS mandatory.")
@@ -89,6 +102,18 @@ class Settings(BaseSettings):
     api_keys: Keys = Field((), description="Keys of the API, `name:secret` or secrets, separated by commas.")
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
     sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")
+    webhook_basic_auth: Secrets = Field((), description="`user:password` that Sinch's callbacks show, by commas.")
+    webhook_freshness: float = Field(
+        0,
+        ge=0,
+        le=864_000,
+        description="Seconds that a callback's signature may be old. 0: any age (docs/webhooks.md).",
+    )
+    consent_languages: Languages = Field(
+        DEFAULT_LANGUAGES, description="Languages whose consent words count in replies, by commas."
+    )
+    consent_opt_out_words: Texts = Field((), description="Further words that opt a number out, by commas.")
+    consent_opt_in_words: Texts = Field((), description="Further words that opt a number in (such as YES), by commas.")
     privacy_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the pseudonyms of numbers. Keep it: another one breaks opt-outs."
     )
@@ -121,6 +146,9 @@ class Settings(BaseSettings):
     dispatch_deadline: Seconds = Field(5, description="Seconds from claiming a batch until its first byte must leave.")
     dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
     in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")
+    reader_lag: Seconds = Field(
+        10, description="Seconds that the reader of opt-outs may be behind before nothing is sent any more."
+    )
     in_doubt_looks: int = Field(3, ge=1, le=100, description="Looks that must all find nothing before a new attempt.")
 
     heliograph_home: Path = Field(Path(".heliograph"), description="Where `run` keeps data, logs and run.json.")
@@ -139,13 +167,15 @@ class Settings(BaseSettings):
 
     def secret_values(self) -> list[str]:
         """Every secret, so that logging can keep each from coming out."""
-        several = (*(key.secret for key in self.api_keys), *self.webhook_token, *self.sinch_webhook_secret)
+        several = (*(key.secret for key in self.api_keys), *self.webhook_token, *self.sinch_webhook_secret,
+                   *self.webhook_basic_auth)  # fmt: skip
         single = (self.sinch_api_token, self.privacy_key, self.kafka_sasl_password, self.database_url)
         found = [*several, *(secret for secret in single if secret is not None)]
         values = (secret.get_secret_value() for secret in found)
         return [value for value in values if len(value) >= MIN_SECRET_LENGTH and value != PUBLIC_TOKEN]
 
 
+MAY_STAND_OPEN = ("API_KEYS", "WEBHOOK_TOKEN")
 PAIRS = (
     ("sinch_service_plan_id", "sinch_api_token"),
     ("kafka_ssl_certfile", "kafka_ssl_keyfile"),
@@ -156,8 +186,8 @@ PAIRS = (
 def load_settings(needs: Collection[str] = (), env_file: Path | None = Path(".env")) -> Settings:
     """Read and check all settings. Raises SettingsError, which lists every wrong one.
 
-    `needs` names settings (as in the environment) that must be there; API_KEYS only counts where open access is not
-    allowed. What the environment says goes before what `env_file` says.
+    `needs` names settings (as in the environment) that must be there; API_KEYS and WEBHOOK_TOKEN only count where open
+    access is not allowed. What the environment says goes before what `env_file` says.
     """
     problems: list[Problem] = []
     try:
@@ -199,6 +229,6 @@ def _cross_checks(settings: Settings, needs: Collection[str]) -> list[Problem]:
 
 
 def _missing(settings: Settings, name: str) -> bool:
-    if name == "API_KEYS":
-        return not settings.api_keys and not may_stand_open(settings.host, settings.base_url)
+    if name in MAY_STAND_OPEN and may_stand_open(settings.host, settings.base_url):
+        return False
     return not getattr(settings, name.lower())

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 SECRETS = frozenset(
-    {"SINCH_API_TOKEN", "API_KEYS", "WEBHOOK_TOKEN", "SINCH_WEBHOOK_SECRET", "PRIVACY_KEY", "KAFKA_SASL_PASSWORD",
+    {"SINCH_API_TOKEN", "API_KEYS", "WEBHOOK_TOKEN", "SINCH_WEBHOOK_SECRET", "WEBHOOK_BASIC_AUTH", "PRIVACY_KEY", "KAFKA_SASL_PASSWORD",
      "DATABASE_URL"}
 )  # fmt: skip
 MASK = "•••"

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,14 +119,22 @@ class Tasks:
             await asyncio.wait(tasks, timeout=within)
 
 
+def nowhere(_point: str) -> None:
+    """What is done at a named point of the code: nothing, except in crash tests."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """Time, ids, chance and tasks, as one value that is passed down."""
+    """Time, ids, chance and tasks, as one value that is passed down.
+
+    `at` is told where the code is, by name, before and after each commit, append and POST: a crash test dies there.
+    """
 
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=SystemIds)
     chance: random.Random = field(default_factory=random.Random)
     tasks: Tasks = field(default_factory=Tasks)
+    at: Callable[[str], None] = nowhere
 
 
 def iso(moment: datetime) -> str:

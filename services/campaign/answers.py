@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from contracts.codes import code_of
+from contracts.codes import ADVICE, Permanence, code_of
 from contracts.http.campaigns import (
     SENT,
     CampaignAnswer,
@@ -18,6 +18,8 @@ from infra.process.world import iso
 from services.campaign.addresses import Addresses
 from services.campaign.reads import BatchState, CampaignState, MessageState
 from services.campaign.store import Campaign
+
+DELIVERED = SINCH["Delivered"].status
 
 MEANINGS: Mapping[str, str] = {standing.status: standing.meaning for standing in SINCH.values()} | {
     standing.status: standing.meaning for standing in (UNRECOGNISED, *OURS.values())
@@ -87,7 +89,7 @@ def message_answer(campaign_id: str, state: MessageState) -> MessageAnswer:
         meaning=_meaning(state),
         final=state.final,
         provider_status=state.provider_status,
-        code=None if state.code is None else _code_answer(state.code),
+        code=None if state.code is None else _code_answer(state.code, state.status),
         parts=state.parts,
         chunk=state.chunk,
         attempt=state.attempt,
@@ -108,9 +110,11 @@ def _meaning(state: MessageState) -> str:
     return MEANINGS.get(state.status, "")
 
 
-def _code_answer(number: int) -> CodeAnswer:
+def _code_answer(number: int, status: str) -> CodeAnswer:
+    """A code in words. Of what was delivered no code is a failure: success is the word (DESIGN §6)."""
     code = code_of(number)
-    return CodeAnswer(code=number, name=code.name, permanence=code.permanence.value, advice=code.advice)
+    permanence = Permanence.NONE if status == DELIVERED else code.permanence
+    return CodeAnswer(code=number, name=code.name, permanence=permanence.value, advice=ADVICE[permanence])
 
 
 def _written(moment: datetime | None) -> str | None:

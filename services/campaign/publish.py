@@ -9,6 +9,7 @@ import structlog
 from contracts import topics
 from contracts.identity import chunk_key
 from infra.kafka.log import Appender, Entry, LogError, LogUnavailable
+from infra.process import metrics
 from infra.process.world import World
 from services.campaign.problems import DATABASE_AWAY
 from services.campaign.store import Outbox
@@ -72,6 +73,7 @@ class Publisher:
         """For ever: publish what crashed or refused publications have left, of any replica."""
         while True:
             try:
+                metrics.OUTBOX_CHUNKS.set(await self._outbox.waiting_chunks())
                 for campaign_id in await self._outbox.unpublished():
                     await self._finish(campaign_id)
             except LogUnavailable as error:

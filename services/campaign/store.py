@@ -182,9 +182,8 @@ class Outbox:
         """Campaigns that still have to be published, the oldest first, at most 100."""
         return [row["campaign_id"] for row in await self._pool.fetch(self.UNPUBLISHED)]
 
-    FIND = f"select {_COLUMNS} from campaign.campaigns c where campaign_id = $1"
+    WAITING_CHUNKS = "select count(*) from campaign.chunks"
 
-    async def find(self, campaign_id: UUID) -> Campaign | None:
-        """One campaign; None when there is none of this id."""
-        row = await self._pool.fetchrow(self.FIND, campaign_id)
-        return None if row is None else _campaign(row)
+    async def waiting_chunks(self) -> int:
+        """How many records still have to be published: for the metric."""
+        return int(await self._pool.fetchval(self.WAITING_CHUNKS))

@@ -59,6 +59,14 @@ def topics() -> None:
     asyncio.run(provision_topics())
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def dead_letters(context: typer.Context) -> None:
+    """List, show, redrive or drop what could not be read."""
+    from services.cli.dead_letter_commands import app as letters
+
+    letters(context.args, prog_name="heliograph dead-letters")
+
+
 @app.command(rich_help_panel=SERVICE)
 def http() -> None:
     """The campaign API and the webhook gateway in one process, on PORT."""
@@ -76,11 +84,15 @@ def campaign() -> None:
 
 
 @app.command(rich_help_panel=SERVICE)
-def webhook_gateway() -> None:
+def webhook_gateway(
+    *,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    reuse_port: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
     """The webhook gateway alone, on WEBHOOK_PORT or PORT."""
     from services.cli.processes import webhook_gateway
 
-    webhook_gateway()
+    webhook_gateway(processes, reuse_port=reuse_port)
 
 
 @app.command(rich_help_panel=SERVICE)
@@ -92,11 +104,13 @@ def dispatcher() -> None:
 
 
 @app.command(rich_help_panel=SERVICE)
-def projector() -> None:
+def projector(
+    build: Annotated[int | None, typer.Option(help="Fill this build of the tables; else the current one.")] = None,
+) -> None:
     """Keeps the tables that answers are read from."""
     from services.cli.processes import projector
 
-    projector()
+    projector(build)
 
 
 @app.command(rich_help_panel=SERVICE)

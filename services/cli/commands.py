@@ -1,7 +1,7 @@
 """What the commands do that are no services: run, send, status, migrate, topics."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import asyncpg
@@ -19,20 +19,22 @@ from infra.process.ports import PortTaken
 from infra.process.settings import Settings
 from infra.process.supervisor import ProgramFailed
 from services.cli.api import ApiRefused, connect
+from services.cli.dead_letters import LetterUnknown
 from services.cli.provision import make_topics
 from services.cli.run import run
 from services.cli.screen import Screen, campaign_line
 from services.cli.service import FAILED, checked_settings
 
 FOR_PEOPLE = (
-    AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, LogError, MigrationRefused, PortTaken,
+    AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, LetterUnknown, LogError, MigrationRefused, PortTaken,
     PostgresFailed, ProgramFailed, TimeoutError, OSError, asyncpg.PostgresError,
 )  # fmt: skip
 """Errors whose text says what to do: shown without a trace."""
 
 
 @contextmanager
-def _errors_shown() -> Iterator[None]:
+def errors_shown() -> Iterator[None]:
+    """Errors whose text is for people: shown without a trace, exit code 1."""
     try:
         yield
     except FOR_PEOPLE as error:
@@ -40,7 +42,8 @@ def _errors_shown() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def _prepared() -> Settings:
+def prepared() -> Settings:
+    """The settings, checked, and logging set up for a command: its own words are enough."""
     settings = checked_settings()
     level = "warning" if settings.log_level == "info" else settings.log_level  # a command's own words are enough
     form = "console" if settings.log_format == "auto" else settings.log_format
@@ -50,15 +53,15 @@ def _prepared() -> Settings:
 
 def run_everything(*, with_demo: bool) -> None:
     """`heliograph run`."""
-    settings = _prepared()
-    with _errors_shown():
+    settings = prepared()
+    with errors_shown():
         asyncio.run(run(settings, Screen(), with_demo=with_demo))
 
 
 async def send_campaign(to: Sequence[str], message: str, sender: str | None, api: str | None) -> None:
     """`heliograph send`."""
-    with _errors_shown():
-        async with connect(_prepared(), api) as client:
+    with errors_shown():
+        async with connect(prepared(), api) as client:
             sent = await client.send(to, message, sender)
     Screen().say(f"{sent.message} {sent.recipients} recipients, {sent.duplicates} repeated.\n{sent.status_url}")
     Screen().say(f"heliograph status {sent.campaign_id}")
@@ -67,8 +70,8 @@ async def send_campaign(to: Sequence[str], message: str, sender: str | None, api
 async def show_status(campaign_id: str | None, api: str | None) -> None:
     """`heliograph status`."""
     screen = Screen()
-    with _errors_shown():
-        async with connect(_prepared(), api) as client:
+    with errors_shown():
+        async with connect(prepared(), api) as client:
             if campaign_id is None:
                 screen.campaigns(await client.campaigns())
             else:
@@ -78,19 +81,19 @@ async def show_status(campaign_id: str | None, api: str | None) -> None:
 
 async def migrate_database() -> None:
     """`heliograph migrate`."""
-    settings = _located(_prepared())
+    settings = located(prepared())
     assert settings.database_url is not None
-    with _errors_shown():
+    with errors_shown():
         applied = await apply_migrations(settings.database_url.get_secret_value())
     Screen().say("".join(f"applied {migration}\n" for migration in applied) + "The database is up to date.")
 
 
 async def provision_topics() -> None:
     """`heliograph topics`. Exit code 1 when a topic is not as it should be."""
-    prepared = _prepared()
-    settings = _located(prepared)
-    with _errors_shown():
-        outcome = await make_topics(settings, *([1] if prepared.kafka_bootstrap_servers is None else []))
+    given = prepared()
+    settings = located(given)
+    with errors_shown():
+        outcome = await make_topics(settings, *([1] if given.kafka_bootstrap_servers is None else []))
     for line in (*(f"created {name}" for name in outcome.created), *outcome.drift):
         Screen().say(line)
     if outcome.drift:
@@ -98,11 +101,11 @@ async def provision_topics() -> None:
     Screen().say("Every topic is as it should be.")
 
 
-def _located(settings: Settings) -> Settings:
+def located(settings: Settings, needs: Collection[str] = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")) -> Settings:
     """The settings with the addresses of the servers that `run` runs here, where none are set."""
     running = Home(settings.heliograph_home).read_run()
     if running is None:
-        return checked_settings(("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"))
+        return checked_settings(needs)
     return settings.model_copy(
         update={
             "kafka_bootstrap_servers": settings.kafka_bootstrap_servers or running.kafka,

@@ -12,8 +12,8 @@ GIVE_UP_SECONDS = 90.0  # at 30 messages a second it takes about five; then ther
 ENDS = frozenset({"completed", "cancelled", "failed"})
 
 DELIVERED = tuple(f"+1555012{number:04d}" for number in range(3101, 3117))
-NOT_DELIVERED = ("+15551990001", "+15551990002", "+15551990004", "+15551990005")
-"""The simulator's documented endings: expired, unknown, deleted, rejected."""
+NOT_DELIVERED = ("+12099990001", "+12099990002", "+12099990004", "+12099991301")
+"""Numbers with which the simulator does something else (infra/sinch/simulator/fates.py): expired, unknown, deleted, failed."""
 
 Show = Callable[[CampaignAnswer], None]
 

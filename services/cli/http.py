@@ -18,19 +18,35 @@ log = structlog.get_logger(__name__)
 Setup = Callable[[web.Application, Settings, World], Awaitable[None]]
 
 
-def http_work(*setups: Setup, port: Callable[[Settings], int] = lambda settings: settings.port) -> Work:
-    """A process that answers HTTP with all of `setups` mounted in one application."""
+def http_work(
+    *setups: Setup, port: Callable[[Settings], int] = lambda settings: settings.port, reuse_port: bool = False
+) -> Work:
+    """A process that answers HTTP with all of `setups` mounted in one application, on a port of several if wanted."""
 
     async def work(settings: Settings, world: World) -> None:
         app = web.Application(client_max_size=settings.max_body_bytes)
         add_health_routes(app)
         for setup in setups:
             await setup(app, settings, world)
-        async with serving(app, settings.host, port(settings)) as bound:
+        async with serving(app, settings.host, port(settings), reuse_port=reuse_port) as bound:
             log.info("listening", host=settings.host, port=bound)
             await asyncio.Event().wait()
 
     return work
+
+
+def with_own_metrics(work: Work) -> Work:
+    """The work of an HTTP process with health and metrics also on METRICS_PORT: for one of several on one port."""
+
+    async def both(settings: Settings, world: World) -> None:
+        if settings.metrics_port == 0:
+            return await work(settings, world)
+        app = web.Application()
+        add_health_routes(app)
+        async with serving(app, settings.host, settings.metrics_port):
+            return await work(settings, world)
+
+    return both
 
 
 def with_health(work: Work) -> Work:

@@ -1,8 +1,10 @@
 """The service processes: which work each does and which settings it cannot do without."""
 
+from functools import partial
+
 from infra.process.settings import PUBLIC_TOKEN, Settings
 from infra.process.world import World
-from services.cli.http import http_work, with_health
+from services.cli.http import http_work, with_health, with_own_metrics
 from services.cli.service import SERVERS, serve
 
 ACCOUNT = ("SINCH_SERVICE_PLAN_ID", "SINCH_API_TOKEN")
@@ -15,7 +17,7 @@ def http() -> None:
     from services.campaign.app import setup as campaign
     from services.webhook_gateway.app import setup as webhook_gateway
 
-    serve("http", http_work(campaign, webhook_gateway), (*SERVERS, "API_KEYS", "PRIVACY_KEY"))
+    serve("http", http_work(campaign, webhook_gateway), (*SERVERS, "API_KEYS", "PRIVACY_KEY", "WEBHOOK_TOKEN"))
 
 
 def campaign() -> None:
@@ -25,14 +27,23 @@ def campaign() -> None:
     serve("campaign", http_work(setup), (*SERVERS, "API_KEYS", "PRIVACY_KEY"))
 
 
-def webhook_gateway() -> None:
-    """Webhook gateway on WEBHOOK_PORT, else PORT."""
+def webhook_gateway(processes: int = 1, *, reuse_port: bool = False) -> None:
+    """Webhook gateway on WEBHOOK_PORT, else PORT: in this process, or in several that it keeps running."""
     from services.webhook_gateway.app import setup
 
-    work = http_work(
-        setup, port=lambda settings: settings.port if settings.webhook_port is None else settings.webhook_port
-    )
-    serve("webhook-gateway", work, ("KAFKA_BOOTSTRAP_SERVERS", "PRIVACY_KEY"))
+    needs = ("KAFKA_BOOTSTRAP_SERVERS", "PRIVACY_KEY", "WEBHOOK_TOKEN")
+    if processes == 1:
+        work = with_own_metrics(http_work(setup, port=gateway_port, reuse_port=reuse_port))
+        serve("webhook-gateway", work, needs)
+    else:
+        from services.cli.replicas import replicas
+
+        serve("webhook-gateway", replicas("webhook-gateway", processes, gateway_port), needs)
+
+
+def gateway_port(settings: Settings) -> int:
+    """Where the gateway listens when it runs apart."""
+    return settings.port if settings.webhook_port is None else settings.webhook_port
 
 
 def dispatcher() -> None:
@@ -42,11 +53,11 @@ def dispatcher() -> None:
     serve("dispatcher", with_health(run), (*SERVERS, *ACCOUNT))
 
 
-def projector() -> None:
-    """Projector, with health on METRICS_PORT."""
+def projector(build: int | None = None) -> None:
+    """Projector of one build of the tables, with health on METRICS_PORT."""
     from services.projector.app import run
 
-    serve("projector", with_health(run), SERVERS)
+    serve("projector", with_health(partial(run, build=build)), SERVERS)
 
 
 def simulate() -> None:

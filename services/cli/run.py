@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
+from pydantic import SecretStr
 
 from infra.postgres.migrations import migrate
 from infra.process.access import may_stand_open
@@ -24,6 +25,7 @@ from services.cli.follow import follow
 from services.cli.parts import Parts
 from services.cli.provision import make_topics
 from services.cli.screen import Screen
+from services.dispatcher.app import callback_url
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +104,18 @@ class Running:
             shown = f": {shared['API_KEYS']}" if new else ""
             self._screen.say(f"The API can be reached from outside, so it needs a key{shown}")
             self._screen.say(f"  (kept in {self._home.path / 'api_key'}; shown this once)")
-        return shared
+        return shared | self._webhook_token()
+
+    def _webhook_token(self) -> dict[str, str]:
+        """The token of callbacks, where one is needed and none is set; the dispatcher puts it into their address."""
+        settings = self._settings
+        if settings.webhook_token or may_stand_open(settings.host, settings.base_url):
+            return {}
+        token, _ = self._home.kept_secret("webhook_token")
+        told = settings.model_copy(update={"webhook_token": (SecretStr(token),)})
+        self._screen.say(f"Sinch's callbacks need a token, kept in {self._home.path / 'webhook_token'}. Their address:")
+        self._screen.say(f"  {callback_url(told) or f'(set BASE_URL) …?token={token}'}")
+        return {"WEBHOOK_TOKEN": token}
 
     async def _start_parts(self) -> dict[str, str]:
         if self._parts.own_kafka or self._parts.own_postgres:

@@ -1,26 +1,37 @@
 """The dispatcher as a process: what it is made of, in the order in which it starts; it stops in the reverse."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from urllib.parse import quote, urlsplit
 
 import structlog
 
-from contracts import topics
+from contracts.events import CampaignRequested
 from infra.kafka.connection import connection_from
-from infra.kafka.log import Appender, Reader
+from infra.kafka.log import Appender, Reader, Scanner
 from infra.postgres.pool import create_pool
 from infra.process.access import is_loopback
 from infra.process.settings import Settings
 from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
+from infra.sinch.wire.parts import parts
 from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
 from services.dispatcher.doubts import Doubts
-from services.dispatcher.intake import Intake, IntakeStore
-from services.dispatcher.ledger import Ledger
+from services.dispatcher.follow_ups import FollowUps
+from services.dispatcher.intake import READ, Intake
+from services.dispatcher.intake_store import IntakeStore
+from services.dispatcher.ledger import Ledger, Pacing
 from services.dispatcher.offers import Sending
+from services.dispatcher.orphans import Orphans
+from services.dispatcher.outcomes import Outcomes
+from services.dispatcher.readers import FENCING, Readers
 from services.dispatcher.recovery import Recovery
+from services.dispatcher.say import Voice
+from services.dispatcher.settlement import Settlement
+from services.dispatcher.silence import Silence
+from services.dispatcher.taking_back import TakingBack
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +40,102 @@ CALLBACK_PATH = "/api/webhooks/delivery-reports"
 MARGIN_SECONDS = 2.0
 """Added to deadline + HTTP timeout before a silent sender counts as unheard: scheduling, and clocks that drift."""
 MAX_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
+
+
+async def run(settings: Settings, world: World) -> None:
+    """Dispatch until cancelled. An error ends it; whoever runs it starts it again."""
+    async with AsyncExitStack() as stack:
+        intake = await _start(settings, world, stack)
+        await intake.run()
+
+
+async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Intake:
+    assert settings.database_url is not None
+    dsn, kafka = settings.database_url.get_secret_value(), connection_from(settings)
+    member = f"{SERVICE}-{settings.replica}"
+    pool = await create_pool(dsn, SERVICE, max_size=min(settings.dispatch_in_flight, 24) + 8)
+    stack.push_async_callback(pool.close)
+    appender = Appender(kafka, world, name=member)
+    await appender.start()
+    stack.push_async_callback(appender.stop)
+    voice = Voice(appender, world.clock)
+    timeouts = Timeouts(connect=min(5.0, settings.sinch_http_timeout), total=settings.sinch_http_timeout)
+    client = await stack.enter_async_context(SinchClient.open(_account(settings), world.clock, timeouts=timeouts))
+    ledger = await Ledger.open(pool, dsn, _pacing(settings))
+    stack.push_async_callback(ledger.close)
+    readers = Readers(pool, world.clock)
+    async with Scanner(kafka) as scanner:
+        await readers.register(await scanner.partitions(FENCING))
+
+    sending = _sending(settings)
+    settlement = Settlement(pool, ledger.owner, world.tasks)
+    grace = settings.dispatch_deadline + settings.sinch_http_timeout + MARGIN_SECONDS
+    recovery = Recovery(
+        doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
+        rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=sending.first_look(None, world.clock.wall()),
+    )  # fmt: skip
+    outcomes = Outcomes(client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace)
+    dispatch = Dispatch(
+        ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,
+        limits=Limits(settings.dispatch_in_flight, settings.dispatch_deadline),
+    )  # fmt: skip
+    for name, loop in (
+        ("recovery", recovery.run()),
+        ("taking back", TakingBack(pool, voice, client, world).run()),
+        ("follow-ups", FollowUps(pool, world).run()),
+        ("orphans", Orphans(pool, voice, world).run()),
+        ("silence", Silence(pool, voice, client, world).run()),
+        ("dispatch", dispatch.run()),
+    ):
+        await stack.enter_async_context(world.tasks.running(name, loop))
+    stack.push_async_callback(dispatch.drain)
+
+    intake: Intake
+    reader = Reader(
+        kafka,
+        world,
+        topics=READ,
+        group=SERVICE,
+        member=member,
+        load_offsets=lambda partitions: intake.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
+        max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
+    )
+    key = settings.privacy_key.get_secret_value() if settings.privacy_key else ""
+    store = IntakeStore(pool, settings.sinch_mps)
+    intake = Intake(reader=reader, store=store, readers=readers, voice=voice, clock=world.clock, privacy_key=key)
+    await reader.start()
+    stack.push_async_callback(reader.stop)
+    return intake
+
+
+def _account(settings: Settings) -> Account:
+    assert settings.sinch_service_plan_id is not None
+    assert settings.sinch_api_token is not None
+    token = settings.sinch_api_token.get_secret_value()
+    return Account(settings.sinch_base_url, settings.sinch_service_plan_id, token)
+
+
+def _pacing(settings: Settings) -> Pacing:
+    cost: Callable[[CampaignRequested, int], float] = _parts if settings.sinch_mps_counts == "parts" else _recipients
+    return Pacing(settings.sinch_mps, cost, settings.reader_lag)
+
+
+def _recipients(_request: CampaignRequested, recipients: int) -> float:
+    return float(recipients)
+
+
+def _parts(request: CampaignRequested, recipients: int) -> float:
+    """Message parts of the text as it stands; parameters may lengthen it for some."""
+    return float(recipients * parts(request.body).count)
+
+
+def _sending(settings: Settings) -> Sending:
+    address = callback_url(settings)
+    if address is None:
+        log.warning(
+            "no_callback_url", hint="set BASE_URL to the public address of this service to get delivery reports"
+        )
+    return Sending(settings.sinch_number, address)
 
 
 def callback_url(settings: Settings) -> str | None:
@@ -40,64 +147,3 @@ def callback_url(settings: Settings) -> str | None:
         return None
     token = settings.webhook_token[0].get_secret_value() if settings.webhook_token else ""
     return base.rstrip("/") + CALLBACK_PATH + (f"?token={quote(token, safe='')}" if token else "")
-
-
-async def run(settings: Settings, world: World) -> None:
-    """Dispatch until cancelled. An error ends it; whoever runs it starts it again."""
-    assert settings.database_url is not None
-    assert settings.sinch_service_plan_id is not None
-    assert settings.sinch_api_token is not None
-    connection, dsn = connection_from(settings), settings.database_url.get_secret_value()
-    member = f"{SERVICE}-{settings.replica}"
-    account = Account(
-        settings.sinch_base_url, settings.sinch_service_plan_id, settings.sinch_api_token.get_secret_value()
-    )
-    timeouts = Timeouts(connect=min(5.0, settings.sinch_http_timeout), total=settings.sinch_http_timeout)
-    limits = Limits(
-        settings.dispatch_in_flight,
-        settings.dispatch_deadline,
-        settings.dispatch_deadline + settings.sinch_http_timeout + MARGIN_SECONDS,
-    )
-    sending = Sending(settings.sinch_number, callback_url(settings))
-    if sending.callback_url is None:
-        log.warning(
-            "no_callback_url", hint="set BASE_URL to the public address of this service to get delivery reports"
-        )
-    async with AsyncExitStack() as stack:
-        pool = await create_pool(dsn, SERVICE, max_size=limits.in_flight + 4)
-        stack.push_async_callback(pool.close)
-        appender = Appender(connection, world, name=member)
-        await appender.start()
-        stack.push_async_callback(appender.stop)
-        client = await stack.enter_async_context(SinchClient.open(account, world.clock, timeouts=timeouts))
-        ledger = await Ledger.open(pool, dsn)
-        stack.push_async_callback(ledger.close)
-        intake: Intake
-        reader = Reader(
-            connection,
-            world,
-            topics=[topics.CAMPAIGN_REQUESTS],
-            group=SERVICE,
-            member=member,
-            load_offsets=lambda partitions: intake.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
-            max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
-        )
-        intake = Intake(reader, IntakeStore(pool), appender, world.clock)
-        recovery = Recovery(
-            doubts=Doubts(pool),
-            appender=appender,
-            client=client,
-            world=world,
-            owner=ledger.owner,
-            grace=limits.grace,
-            rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle),
-        )
-        dispatch = Dispatch(
-            ledger=ledger, appender=appender, client=client, world=world, sending=sending, limits=limits
-        )
-        await stack.enter_async_context(world.tasks.running("recovery", recovery.run()))
-        await stack.enter_async_context(world.tasks.running("dispatch", dispatch.run()))
-        stack.push_async_callback(dispatch.drain)
-        await reader.start()
-        stack.push_async_callback(reader.stop)
-        await intake.run()

@@ -1,68 +1,68 @@
-"""The sending loop: claim → say so in the log → POST before the deadline → say what came of it → settle.
+"""The sending loop: claim → say so in the log → is it still to go? → POST before the deadline → say what came of it → settle.
 
 The order is the guarantee. A row is `attempting` in PostgreSQL and SendAttempted in the log before a byte leaves; so
 whoever finds it `attempting` without an owner asks Sinch before it is ever offered again.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
-from contracts.identity import Reference
-from infra.kafka.log import Appender, Entry, LogUnavailable
+from infra.kafka.log import Appender, LogUnavailable
 from infra.process.world import World
-from infra.sinch.client import SinchClient
-from infra.sinch.outcomes import Blocked, InDoubt, NotSent, Refused, SlowDown
 from services.dispatcher import offers
-from services.dispatcher.ledger import Ledger
-from services.dispatcher.offers import Offer, Sending
+from services.dispatcher.ledger import Claim, Claimed, Ledger
+from services.dispatcher.offers import Offer
+from services.dispatcher.outcomes import Outcomes
+from services.dispatcher.say import Voice
+from services.dispatcher.settlement import Settlement
 
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.1
 """Between two looks for due rows while there are none."""
+LONGEST_WAIT_SECONDS = 0.5
+"""Between two looks while the rate allows nothing: another replica's 429, a pause or a resume is seen in this time."""
 SOON_SECONDS = 1.0
-"""Until an offer that surely did not leave is due again."""
-BLOCKED_SECONDS = 60.0
-"""Until Sinch is asked again after it said that nothing will be accepted."""
-SLOW_SECONDS = 4.0
-"""Mean wait after a 429 without Retry-After; full jitter, as in Sinch's own SDK (CONTRACT §3)."""
+"""Until an offer that did not leave is due again."""
 DRAIN_SECONDS = 4.0
 """What a stop waits for answers; what has none by then is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds. `deadline`: from the claim to the first byte; `grace`: until a silent sender can no longer be heard."""
+    """`in_flight` batches on their way at once; `deadline` seconds from the claim to the first byte."""
 
     in_flight: int
     deadline: float
-    grace: float
 
 
 class Dispatch:
-    """Offers due rows to Sinch, `limits.in_flight` at a time."""
+    """Offers due rows to Sinch."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
+        settlement: Settlement,
+        outcomes: Outcomes,
         appender: Appender,
-        client: SinchClient,
+        voice: Voice,
         world: World,
-        sending: Sending,
         limits: Limits,
     ) -> None:
         self._ledger = ledger
+        self._settlement = settlement
+        self._outcomes = outcomes
         self._appender = appender
-        self._client = client
+        self._voice = voice
         self._world = world
-        self._sending = sending
         self._limits = limits
         self._under_way: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._why = ""
 
     async def run(self) -> None:
         """Claim and offer until drained."""
@@ -72,14 +72,16 @@ class Dispatch:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 continue
             deadline = self._world.clock.boot() + self._limits.deadline
-            claimed = await self._ledger.claim_due(free)
-            for row in claimed:
-                offer = Offer(row.reference, row.request, row.recipients, row.reason, deadline)
-                task = self._world.tasks.spawn(f"offer {row.reference}", self._offer(offer))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
-            if not claimed:
-                await self._world.clock.sleep(IDLE_SECONDS)
+            self._world.at("claim.before")
+            claim = await self._ledger.claim_due(free)
+            self._world.at("claim.after")
+            self._explain(claim)
+            for reference, recipients in claim.suppressed:
+                await self._voice.say(offers.suppressed(reference, recipients, self._world.clock.wall()))
+            if claim.rows:
+                await self._start(claim.rows, deadline)
+            else:
+                await self._world.clock.sleep(min(claim.wait or IDLE_SECONDS, LONGEST_WAIT_SECONDS))
 
     async def drain(self, within: float = DRAIN_SECONDS) -> None:
         """Claim nothing more, and wait for what is under way: an answer that is heard leaves no doubt behind."""
@@ -87,57 +89,51 @@ class Dispatch:
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=within)
 
-    async def _offer(self, offer: Offer) -> None:
-        reference = offer.reference
+    async def _start(self, rows: Sequence[Claimed], deadline: float) -> None:
+        """Say all attempts in the log, ask the guard, and send each by a task of its own."""
+        before_claim = deadline - self._limits.deadline
+        some = [_offer(row, deadline, before_claim) for row in rows]
+        left = max(0.1, deadline - self._world.clock.boot())
         try:
-            left = offer.deadline - self._world.clock.boot()
-            await self._appender.append(
-                offers.attempted(offer, str(self._ledger.owner), self._now()), within=max(0.1, left)
-            )
+            now = self._world.clock.wall()
+            entries = [offers.attempted(offer, str(self._ledger.owner), now) for offer in some]
+            await self._appender.append_all(entries, within=left)
         except LogUnavailable as error:
-            log.warning("not_offered", client_reference=str(reference), why=str(error))
-            await self._ledger.put_back(reference, SOON_SECONDS)
+            log.warning("not_offered", batches=len(some), why=str(error))
+            for offer in some:
+                await self._settlement.put_back(offer.reference, SOON_SECONDS)
             return
-        try:
-            batch = await self._client.send(offers.as_batch(offer, self._sending), deadline=offer.deadline)
-        except NotSent as outcome:
-            log.warning("not_sent", client_reference=str(reference), why=outcome.why)
-            await self._ledger.put_back(reference, SOON_SECONDS)
-        except SlowDown as outcome:
-            await self._ledger.put_back(reference, self._wait(outcome.retry_after))
-        except Blocked as outcome:
-            log.error("sending_blocked", reason=outcome.reason, next_try_seconds=BLOCKED_SECONDS)
-            await self._ledger.put_back(reference, BLOCKED_SECONDS)
-        except Refused as outcome:
-            await self._refused(reference, outcome)
-        except InDoubt as outcome:
-            await self._say(offers.in_doubt(reference, outcome.why, self._now()))
-            await self._ledger.doubt(reference, self._limits.grace)
+        self._world.at("attempt.said")
+        fits = await self._ledger.may_go([offer.reference for offer in some])
+        for offer in some:
+            task = self._world.tasks.spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference)))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _go(self, offer: Offer, fits: bool | None) -> None:
+        """Send, unless the guard says otherwise. `fits` None: paused, cancelled or no longer ours."""
+        if fits:
+            await self._outcomes.send(offer)
+        elif fits is None:
+            await self._settlement.put_back(offer.reference, 0.0)
         else:
-            await self._say(offers.accepted(reference, batch.id, self._now()))
-            await self._ledger.accept(reference, batch.id)
-            log.info(
-                "batch_accepted", client_reference=str(reference), batch_id=batch.id, recipients=len(offer.recipients)
-            )
+            why = "the guard against double sending stopped it"
+            log.error("guard_stopped_an_offer", client_reference=str(offer.reference))
+            await self._voice.say(offers.expired(offer.reference, why, self._world.clock.wall()))
+            await self._settlement.end(offer.reference, "given_up")
 
-    async def _refused(self, reference: Reference, outcome: Refused) -> None:
-        log.error("batch_refused", client_reference=str(reference), status=outcome.status, code=outcome.code)
-        await self._say(offers.refused(reference, outcome.status, outcome.code, outcome.text, self._now()))
-        await self._ledger.refuse(reference)
-
-    async def _say(self, entry: Entry) -> None:
-        """Append an outcome, however long it takes: the row stays ours, and in doubt if we die."""
-        while True:
-            try:
-                await self._appender.append(entry, within=10.0)
-            except LogUnavailable as error:
-                log.warning("outcome_waits_for_the_log", key=entry.key, why=str(error))
-                await self._world.clock.sleep(SOON_SECONDS)
+    def _explain(self, claim: Claim) -> None:
+        """Say once why nothing can be claimed, and once that it goes on."""
+        if claim.why != self._why:
+            self._why = claim.why
+            if claim.why:
+                log.warning("sending_waits", why=claim.why)
             else:
-                return
+                log.info("sending_goes_on")
 
-    def _wait(self, retry_after: float | None) -> float:
-        return retry_after if retry_after is not None else self._world.chance.uniform(0.0, 2 * SLOW_SECONDS)
 
-    def _now(self) -> datetime:
-        return self._world.clock.wall()
+def _offer(row: Claimed, deadline: float, now: float) -> Offer:
+    """The row as an offer; it must leave before the deadline and before the campaign expires (seconds since boot)."""
+    if row.expires_in is not None:
+        deadline = min(deadline, now + row.expires_in)
+    return Offer(row.reference, row.request, row.recipients, row.reason, row.claim, deadline)

@@ -9,6 +9,9 @@ The assumption that remains: Sinch lists a batch within the settle time.
 from dataclasses import dataclass
 from enum import Enum
 
+LISTED_SECONDS = 14 * 24 * 3600 - 3600
+"""For so long after an attempt Sinch's list can tell: it shows batches of the last 14 days; an hour for the clocks."""
+
 
 class Seen(Enum):
     """What one look at Sinch's list said."""
@@ -25,6 +28,10 @@ class Next(Enum):
     ACCEPTED = "accepted"
     LOOK_AGAIN = "look again"
     OFFER_AGAIN = "offer again"
+    CANCEL = "cancel"
+    """It is not there, and the campaign was cancelled meanwhile: it never will be."""
+    GIVE_UP = "give up"
+    """Nobody can know any more, and the campaign would rather miss than repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,24 @@ class Rule:
         return self.settle / max(1, self.looks - 1)
 
 
-def decide(seen: Seen, absent_before: int, rule: Rule) -> Next:
-    """What follows a look, after `absent_before` earlier ones that found nothing. Looks stand `rule.pause` apart."""
-    match seen:
-        case Seen.FOUND:
-            return Next.ACCEPTED
-        case Seen.NO_ANSWER:
-            return Next.LOOK_AGAIN
-        case Seen.ABSENT:
-            return Next.OFFER_AGAIN if absent_before + 1 >= rule.looks else Next.LOOK_AGAIN
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A doubt: looks that found nothing so far, its age in seconds, and what its campaign says."""
+
+    absent: int
+    age: float
+    delivery_policy: str = "at_most_once"
+    cancelled: bool = False
+
+
+def decide(seen: Seen, case: Case, rule: Rule) -> Next:
+    """What follows a look. Looks stand `rule.pause` apart."""
+    if seen is Seen.FOUND:
+        return Next.ACCEPTED
+    if case.age > LISTED_SECONDS:
+        if case.cancelled or case.delivery_policy != "at_least_once":
+            return Next.GIVE_UP
+        return Next.OFFER_AGAIN
+    if seen is Seen.NO_ANSWER or case.absent + 1 < rule.looks:
+        return Next.LOOK_AGAIN
+    return Next.CANCEL if case.cancelled else Next.OFFER_AGAIN

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
-
 from contracts.identity import Reference
 from infra.postgres.pool import Pool
+from services.dispatcher.doubt import Case
+from services.dispatcher.intake_store import reference_of
 from services.dispatcher.ledger import OWNERS
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4 AND state = 'in_doubt'"
@@ -15,11 +15,12 @@ _REFERENCE = "b.campaign_id::text, b.chunk, b.attempt, b.part"
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An offer to look for at Sinch. `attempted_at` is PostgreSQL's clock; `absent` looks found nothing so far."""
+    """An offer to look for at Sinch. `attempted_at` is PostgreSQL's clock."""
 
     reference: Reference
     attempted_at: datetime
-    absent: int
+    case: Case
+    cancelled_by: str = ""
 
 
 class Doubts:
@@ -34,14 +35,15 @@ class Doubts:
     ), dead AS MATERIALIZED (
         SELECT owner FROM owners WHERE pg_try_advisory_xact_lock({OWNERS}, owner)
     )
-    UPDATE dispatch.batches b SET state = 'in_doubt', owner = NULL, next_look_at = b.attempted_at + $2 * interval '1 second'
+    UPDATE dispatch.batches b SET state = 'in_doubt', owner = NULL, looks = 0,
+        next_look_at = b.attempted_at + $2 * interval '1 second'
     FROM dead WHERE b.state = 'attempting' AND b.owner = dead.owner
     RETURNING {_REFERENCE}
     """
 
     async def abandoned(self, owner: int, grace: float) -> list[Reference]:
         """Attempting rows whose owner's lock can be taken, so that nobody owns them: in doubt from now on."""
-        return [_reference(row) for row in await self._pool.fetch(self.ABANDONED, owner, grace)]
+        return [reference_of(row) for row in await self._pool.fetch(self.ABANDONED, owner, grace)]
 
     DUE = f"""
     WITH due AS (
@@ -49,14 +51,23 @@ class Doubts:
         WHERE state = 'in_doubt' AND next_look_at <= now() ORDER BY next_look_at LIMIT $1 FOR UPDATE SKIP LOCKED
     )
     UPDATE dispatch.batches b SET next_look_at = now() + $2 * interval '1 second' FROM due
+    JOIN dispatch.campaigns c USING (campaign_id)
     WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
-    RETURNING {_REFERENCE}, b.attempted_at, b.looks
+    RETURNING {_REFERENCE}, b.attempted_at, b.looks, c.delivery_policy, c.cancelled, c.cancelled_by,
+              extract(epoch FROM now() - b.attempted_at)::float8 AS age
     """
 
     async def due(self, most: int, lease: float) -> list[Doubt]:
         """Doubts whose time to look has come; nobody else gets them for `lease` seconds."""
-        rows = await self._pool.fetch(self.DUE, most, lease)
-        return [Doubt(_reference(row), row["attempted_at"], row["looks"]) for row in rows]
+        return [
+            Doubt(
+                reference_of(row),
+                row["attempted_at"],
+                Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"]),
+                row["cancelled_by"],
+            )
+            for row in await self._pool.fetch(self.DUE, most, lease)
+        ]
 
     LOOK_AGAIN = f"""
     UPDATE dispatch.batches SET looks = looks + $5, next_look_at = now() + $6 * interval '1 second' WHERE {_KEY}
@@ -66,19 +77,28 @@ class Doubts:
         """Next look in `pause` seconds; `absent`: this one was believed and found nothing."""
         await self._pool.execute(self.LOOK_AGAIN, *_key(reference), int(absent), pause)
 
-    FOUND = f"UPDATE dispatch.batches SET state = 'accepted', batch_id = $5 WHERE {_KEY}"
+    FOUND = f"""
+    UPDATE dispatch.batches SET state = 'accepted', batch_id = $5, accepted_at = now(),
+        next_look_at = now() + $6 * interval '1 second' WHERE {_KEY}
+    """
 
-    async def found(self, reference: Reference, batch_id: str) -> None:
+    async def found(self, reference: Reference, batch_id: str, first_look: float) -> None:
         """Sinch has it after all."""
-        await self._pool.execute(self.FOUND, *_key(reference), batch_id)
+        await self._pool.execute(self.FOUND, *_key(reference), batch_id, first_look)
 
-    ABSENT = f"UPDATE dispatch.batches SET state = 'absent' WHERE {_KEY} RETURNING recipients, priority"
+    END = f"UPDATE dispatch.batches SET state = $5, next_look_at = NULL WHERE {_KEY}"
+
+    async def end(self, reference: Reference, state: str) -> None:
+        """No longer in doubt, and never offered again: `cancelled` or `given_up`."""
+        await self._pool.execute(self.END, *_key(reference), state)
+
+    ABSENT = f"UPDATE dispatch.batches SET state = 'absent' WHERE {_KEY} RETURNING recipients, rank_at, follows"
     ALLOT = (
         "UPDATE dispatch.chunks SET attempts = attempts + 1 WHERE campaign_id = $1 AND chunk = $2 RETURNING attempts"
     )
     OFFER = """
-    INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, priority, due_at, recipients)
-    VALUES ($1, $2, $3, $4, 'due', 'absent', $5, now(), $6)
+    INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, due_at, rank_at, recipients, follows)
+    VALUES ($1, $2, $3, $4, 'due', 'absent', now(), $5, $6, $7)
     """
 
     async def offer_again(self, reference: Reference) -> int | None:
@@ -89,13 +109,24 @@ class Doubts:
                 return None
             attempt: int = await connection.fetchval(self.ALLOT, reference.campaign_id, reference.chunk)
             ours = reference.campaign_id, reference.chunk, attempt, reference.part
-            await connection.execute(self.OFFER, *ours, row["priority"], row["recipients"])
+            await connection.execute(self.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"])
             return attempt
+
+    ALL = f"""
+    SELECT {_REFERENCE}, b.attempted_at, b.looks, b.next_look_at, cardinality(b.recipients) AS recipients, c.delivery_policy
+    FROM dispatch.batches b JOIN dispatch.campaigns c USING (campaign_id)
+    WHERE b.state = 'in_doubt' ORDER BY b.attempted_at LIMIT $1
+    """
+    COUNT = """
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(attempted_at)), 0)::float8
+    FROM dispatch.batches WHERE state = 'in_doubt'
+    """
+
+    async def count(self) -> tuple[int, float]:
+        """How many there are, and the age of the oldest in seconds."""
+        row = await self._pool.fetchrow(self.COUNT)
+        return (row[0], row[1]) if row else (0, 0.0)
 
 
 def _key(reference: Reference) -> tuple[str, int, int, str]:
     return reference.campaign_id, reference.chunk, reference.attempt, reference.part
-
-
-def _reference(row: asyncpg.Record) -> Reference:
-    return Reference(row["campaign_id"], row["chunk"], row["attempt"], row["part"])

@@ -1,7 +1,8 @@
 """The ledger's offers: every method is one whole transaction, and changes a row only for the owner that claimed it."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import asyncpg
 import msgspec
@@ -9,6 +10,9 @@ import msgspec
 from contracts.events import CampaignRequested
 from contracts.identity import Reference
 from infra.postgres.pool import SERVER_SETTINGS, Connection, Pool
+from services.dispatcher import rate
+from services.dispatcher.consented import OptOuts
+from services.dispatcher.rate import Pace
 
 OWNERS = 0x4F574E52
 """The class of the advisory locks that say that an owner lives; any number that nobody else uses."""
@@ -18,16 +22,37 @@ _request: msgspec.json.Decoder[CampaignRequested] = msgspec.json.Decoder(Campaig
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that is now ours to offer."""
+    """A row that is now ours to offer. `expires_in` seconds from the claim, None: never."""
 
     reference: Reference
     request: CampaignRequested
     recipients: list[str]
     reason: str
+    claim: int
+    expires_in: float | None
 
 
-_KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
-_OURS = f"{_KEY} AND state = 'attempting' AND owner = $5"
+@dataclass(slots=True)
+class Claim:
+    """What one claim gave.
+
+    `suppressed`: who was taken out of each, for the log; `wait`: seconds until it is worth asking again when there was
+    nothing; `why` nothing can be claimed at all.
+    """
+
+    rows: list[Claimed] = field(default_factory=list)
+    suppressed: list[tuple[Reference, list[str]]] = field(default_factory=list)
+    wait: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """`rate`: what the plan allows a second, in what `cost` counts; `reader_lag`: seconds, see dispatch.readers."""
+
+    rate: float
+    cost: Callable[[CampaignRequested, int], float]
+    reader_lag: float
 
 
 class Ledger:
@@ -36,85 +61,180 @@ class Ledger:
     Rows are claimed through that very session: who has lost the lock can claim nothing more.
     """
 
-    def __init__(self, pool: Pool, session: Connection, owner: int) -> None:
+    def __init__(self, pool: Pool, session: Connection, owner: int, pacing: Pacing) -> None:
         self._pool = pool
         self._session = session
+        self._pacing = pacing
         self._claiming = asyncio.Lock()
+        self._opt_outs = OptOuts()
         self.owner = owner
 
     @classmethod
-    async def open(cls, pool: Pool, dsn: str) -> "Ledger":
+    async def open(cls, pool: Pool, dsn: str, pacing: Pacing) -> "Ledger":
         """Take a number that no living owner has, and its lock, for as long as the session lasts."""
         name = {"application_name": "heliograph dispatcher owner"}
         session = await asyncpg.connect(dsn, server_settings=SERVER_SETTINGS | name, command_timeout=30.0)
         while True:
             owner = await session.fetchval("SELECT nextval('dispatch.owners')::integer")
             if await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", OWNERS, owner):
-                return cls(pool, session, owner)
+                return cls(pool, session, owner, pacing)
 
     async def close(self) -> None:
         """Give the lock back: what is still attempting is in doubt from now on."""
         await self._session.close(timeout=5.0)
 
-    CLAIM = """
-    WITH due AS (
-        SELECT b.campaign_id, b.chunk, b.attempt, b.part
-        FROM dispatch.batches b JOIN dispatch.campaigns c USING (campaign_id)
-        WHERE b.state = 'due' AND b.due_at <= now() AND c.arrived >= c.chunks AND NOT c.paused AND NOT c.cancelled
-        ORDER BY b.priority DESC, b.due_at, b.campaign_id, b.chunk
-        LIMIT $1 FOR UPDATE OF b SKIP LOCKED
-    ), claimed AS (
-        UPDATE dispatch.batches b SET state = 'attempting', owner = $2, attempted_at = now() FROM due
-        WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
-        RETURNING b.*
+    PACE = """
+    SELECT clock_timestamp() AS now, nullif(paid_until, '-infinity') AS paid_until, factor,
+           nullif(slowed_at, '-infinity') AS slowed_at, nullif(slow_until, '-infinity') AS slow_until, blocked_reason,
+           (SELECT coalesce(min(caught_up_at), '-infinity') < clock_timestamp() - $1 * interval '1 second'
+            FROM dispatch.readers) AS readers_behind
+    FROM dispatch.plan
+    """
+
+    DUE = """
+    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.reason, b.recipients, b.claims, k.request,
+           extract(epoch FROM c.expire_at - clock_timestamp())::float8 AS expires_in
+    FROM dispatch.batches b
+    JOIN dispatch.campaigns c USING (campaign_id)
+    JOIN dispatch.chunks k USING (campaign_id, chunk)
+    WHERE b.state = 'due' AND b.due_at <= now() AND c.chunks > 0 AND c.arrived >= c.chunks
+      AND NOT c.paused AND NOT c.cancelled AND (c.expire_at IS NULL OR c.expire_at > clock_timestamp())
+    ORDER BY b.rank_at LIMIT $1 FOR UPDATE OF b SKIP LOCKED FOR SHARE OF c SKIP LOCKED
+    """
+
+    ATTEMPT = """
+    UPDATE dispatch.batches b SET state = 'attempting', owner = $5, claims = claims + 1, attempted_at = clock_timestamp(),
+        recipients = CASE WHEN n.changed THEN string_to_array(n.recipients, ',') ELSE b.recipients END
+    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $6::boolean[], $7::text[])
+         AS n (campaign_id, chunk, attempt, part, changed, recipients)
+    WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
+    """
+
+    SUPPRESS = """
+    UPDATE dispatch.batches SET state = 'suppressed', recipients = '{}'
+    WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4
+    """
+
+    async def claim_due(self, most: int) -> Claim:
+        """At most `most` due rows, from now on `attempting` and ours, as far as the plan's rate allows.
+
+        In one transaction: the campaigns' states are locked, so that pause and cancel have one order with every claim;
+        who opted out is taken out; the rate is drawn last.
+        """
+        async with self._claiming, self._session.transaction():
+            state = await self._session.fetchrow(self.PACE, self._pacing.reader_lag)
+            assert state is not None
+            if state["blocked_reason"]:
+                return Claim(wait=1.0, why=f"blocked: {state['blocked_reason']}")
+            if state["readers_behind"]:
+                return Claim(wait=0.2, why="the readers of consent and attempts are behind")
+            wait = rate.wait(_pace(state))
+            if wait > 0:
+                return Claim(wait=wait)
+            await self._opt_outs.refresh(self._session)
+            due = [_claimed(row) for row in await self._session.fetch(self.DUE, most)]
+            return await self._take(due) if due else Claim()
+
+    async def _take(self, due: Sequence[Claimed]) -> Claim:
+        """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""
+        claim, keep, changed = Claim(), list[Claimed](), set[Reference]()
+        for row in due:
+            out = self._opt_outs.among(row.recipients)
+            if out:
+                claim.suppressed.append((row.reference, out))
+                row = _without(row, out)  # noqa: PLW2901 - the row goes on without them
+                changed.add(row.reference)
+            if row.recipients:
+                keep.append(row)
+            else:
+                await self._session.execute(self.SUPPRESS, *_key(row.reference))
+        going = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
+        claim.rows = keep[:going]
+        gone = {row.reference for row in keep[going:]}
+        claim.suppressed = [(reference, out) for reference, out in claim.suppressed if reference not in gone]
+        await self._mark(claim.rows, changed)
+        return claim
+
+    PAY = "UPDATE dispatch.plan SET paid_until = $1"
+
+    async def _draw(self, costs: Sequence[float]) -> int:
+        """How many may go. The plan's row stays locked until the commit: replicas draw one after the other."""
+        if not costs:
+            return 0
+        state = await self._session.fetchrow(self.PACE + " FOR UPDATE OF plan", self._pacing.reader_lag)
+        assert state is not None
+        pace = _pace(state)
+        if rate.wait(pace) > 0:
+            return 0
+        going, paid_until = rate.draw(pace, self._pacing.rate, costs)
+        await self._session.execute(self.PAY, paid_until)
+        return going
+
+    async def _mark(self, rows: Sequence[Claimed], changed: set[Reference]) -> None:
+        if rows:
+            references = [row.reference for row in rows]
+            await self._session.execute(
+                self.ATTEMPT,
+                *columns(references),
+                self.owner,
+                [r in changed for r in references],
+                [",".join(row.recipients) if row.reference in changed else "" for row in rows],
+            )
+
+    STILL_OURS = """
+    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part,
+           NOT EXISTS (
+               SELECT FROM dispatch.batches o
+               WHERE o.campaign_id = b.campaign_id AND o.chunk = b.chunk AND (o.attempt, o.part) <> (b.attempt, b.part)
+                 AND (o.state IN ('attempting', 'in_doubt') OR (o.state = 'accepted' AND b.follows = 0))
+                 AND (o.recipients IS NULL OR b.recipients IS NULL OR o.recipients && b.recipients))
+           AND (b.follows = 0 OR NOT EXISTS (
+               SELECT FROM unnest(b.recipients) AS r
+               WHERE (SELECT count(*) FROM dispatch.batches a
+                      WHERE a.campaign_id = b.campaign_id AND a.chunk = b.chunk AND a.state = 'accepted'
+                        AND (a.recipients IS NULL OR r = ANY (a.recipients))) > b.follows)) AS fits
+    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
+    JOIN dispatch.batches b USING (campaign_id, chunk, attempt, part)
+    JOIN dispatch.campaigns c USING (campaign_id)
+    WHERE b.state = 'attempting' AND b.owner = $5 AND NOT c.paused AND NOT c.cancelled
+    """
+
+    async def may_go(self, references: Sequence[Reference]) -> dict[Reference, bool]:
+        """The guard of last resort, right before the POST.
+
+        Missing: paused, cancelled or no longer ours. False: another offer to one of these recipients was made or is
+        under way that no policy asked for: this must never be sent.
+        """
+        rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner)
+        return {Reference(r["campaign_id"], r["chunk"], r["attempt"], r["part"]): r["fits"] for r in rows}
+
+
+def columns(references: Sequence[Reference]) -> tuple[list[str], list[int], list[int], list[str]]:
+    """The references as four columns, for unnest."""
+    return (
+        [r.campaign_id for r in references],
+        [r.chunk for r in references],
+        [r.attempt for r in references],
+        [r.part for r in references],
     )
-    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.reason, b.recipients, c.request
-    FROM claimed b JOIN dispatch.chunks c USING (campaign_id, chunk)
-    """
 
-    async def claim_due(self, most: int) -> list[Claimed]:
-        """At most `most` due rows, from now on `attempting` and ours. Campaigns whose chunks are not all here wait."""
-        async with self._claiming:
-            rows = await self._session.fetch(self.CLAIM, most, self.owner)
-        return [_claimed(row) for row in rows]
 
-    ACCEPT = f"UPDATE dispatch.batches SET state = 'accepted', batch_id = $6, owner = NULL WHERE {_OURS}"
+def _key(reference: Reference) -> tuple[str, int, int, str]:
+    return reference.campaign_id, reference.chunk, reference.attempt, reference.part
 
-    async def accept(self, reference: Reference, batch_id: str) -> bool:
-        """Sinch has it. False when the row is no longer ours."""
-        return await self._change(self.ACCEPT, reference, batch_id)
 
-    REFUSE = f"UPDATE dispatch.batches SET state = 'refused', owner = NULL WHERE {_OURS}"
-
-    async def refuse(self, reference: Reference) -> bool:
-        """Sinch will never take it."""
-        return await self._change(self.REFUSE, reference)
-
-    PUT_BACK = f"""
-    UPDATE dispatch.batches SET state = 'due', owner = NULL, due_at = now() + $6 * interval '1 second' WHERE {_OURS}
-    """
-
-    async def put_back(self, reference: Reference, delay: float) -> bool:
-        """Surely not accepted: due again, as the same attempt, after `delay` seconds."""
-        return await self._change(self.PUT_BACK, reference, delay)
-
-    DOUBT = f"""
-    UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL,
-        next_look_at = attempted_at + $6 * interval '1 second' WHERE {_OURS}
-    """
-
-    async def doubt(self, reference: Reference, grace: float) -> bool:
-        """Nobody knows: looked for at Sinch, not before `grace` seconds after it was claimed."""
-        return await self._change(self.DOUBT, reference, grace)
-
-    async def _change(self, sql: str, reference: Reference, *values: object) -> bool:
-        r = reference
-        done = await self._pool.execute(sql, r.campaign_id, r.chunk, r.attempt, r.part, self.owner, *values)
-        return done == "UPDATE 1"
+def _pace(row: asyncpg.Record) -> Pace:
+    return Pace(row["now"], row["paid_until"], row["factor"], row["slowed_at"], row["slow_until"])
 
 
 def _claimed(row: asyncpg.Record) -> Claimed:
     request = _request.decode(row["request"])
     recipients = request.recipients if row["recipients"] is None else row["recipients"]
     reference = Reference(row["campaign_id"], row["chunk"], row["attempt"], row["part"])
-    return Claimed(reference, request, recipients, row["reason"])
+    return Claimed(reference, request, recipients, row["reason"], row["claims"] + 1, row["expires_in"])
+
+
+def _without(row: Claimed, out: Sequence[str]) -> Claimed:
+    gone = set(out)
+    left = [recipient for recipient in row.recipients if recipient not in gone]
+    return Claimed(row.reference, row.request, left, row.reason, row.claim, row.expires_in)

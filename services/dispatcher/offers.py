@@ -1,16 +1,23 @@
 """An offer: one chunk (or part of it) given to Sinch once, and the events that say what came of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from contracts import topics
 from contracts.events import (
     BatchAccepted,
+    BatchCancelled,
+    BatchExpired,
     BatchInDoubt,
     BatchRefused,
     CampaignRequested,
     DispatchEvent,
+    DoubtSettled,
+    FollowUpGivenUp,
+    FollowUpScheduled,
+    RecipientsRefused,
+    RecipientsSuppressed,
     SendAttempted,
     encode,
 )
@@ -28,16 +35,34 @@ class Offer:
     request: CampaignRequested
     recipients: list[str]
     reason: str
+    claim: int
     deadline: float
+
+
+LONGEST = timedelta(days=3)
+"""Sinch's own default and limit of expire_at (CONTRACT §1.1)."""
+POLL_SECONDS = 10.0
+"""Until reports are first asked for when there is no callback to bring them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What every batch of this installation has in common. Without `callback_url` reports must be fetched."""
+    """What every batch of this installation has in common. Without `callback_url` reports must be fetched.
+
+    `margin`: seconds after a batch has expired until missing reports are fetched.
+    """
 
     sender: str | None
     callback_url: str | None
     delivery_report: str = "per_recipient"
+    margin: float = 600.0
+
+    def first_look(self, expire_at: str | None, now: datetime) -> float:
+        """Seconds until the reports of a batch accepted now are asked for, if they have not all come by then."""
+        if self.callback_url is None:
+            return POLL_SECONDS
+        end = datetime.fromisoformat(expire_at) if expire_at else now + LONGEST
+        return max(0.0, (end - now).total_seconds()) + self.margin
 
 
 def as_batch(offer: Offer, sending: Sending) -> SendBatch:
@@ -71,12 +96,13 @@ def attempted(offer: Offer, sender: str, now: datetime) -> Entry:
     return _entry(
         reference,
         SendAttempted(
-            event_id=derived_id("SendAttempted", str(reference), *offer.recipients),
+            event_id=derived_id("SendAttempted", str(reference), offer.claim),
             **_common(reference, now),
             client_reference=str(reference),
             recipients=offer.recipients,
             sender=sender,
             reason=offer.reason,
+            claim=offer.claim,
         ),
     )
 
@@ -121,6 +147,84 @@ def in_doubt(reference: Reference, why: str, now: datetime) -> Entry:
             why=why,
         ),
     )
+
+
+def suppressed(reference: Reference, recipients: list[str], now: datetime) -> Entry:
+    """RecipientsSuppressed: they opted out."""
+    event = RecipientsSuppressed(
+        event_id=derived_id("RecipientsSuppressed", str(reference), *recipients),
+        **_common(reference, now),
+        recipients=recipients,
+        reason="opted out",
+    )
+    return _entry(reference, event)
+
+
+def recipient_refused(reference: Reference, recipient: str, code: str, text: str, now: datetime) -> Entry:
+    """RecipientsRefused: Sinch named this one as the reason of its 400."""
+    event = RecipientsRefused(
+        event_id=derived_id("RecipientsRefused", str(reference), recipient),
+        **_common(reference, now),
+        recipients=[recipient],
+        code=code,
+        text=text,
+    )
+    return _entry(reference, event)
+
+
+def expired(reference: Reference, reason: str, now: datetime) -> Entry:
+    """BatchExpired: not offered (any more)."""
+    event = BatchExpired(event_id=derived_id("BatchExpired", str(reference)), **_common(reference, now), reason=reason)
+    return _entry(reference, event)
+
+
+def cancelled(reference: Reference, actor: str, now: datetime, provider_said: str = "") -> Entry:
+    """BatchCancelled, by us before it was offered, or at Sinch with its answer."""
+    event = BatchCancelled(
+        event_id=derived_id("BatchCancelled", str(reference), provider_said),
+        **_common(reference, now),
+        actor=actor,
+        provider_said=provider_said,
+    )
+    return _entry(reference, event)
+
+
+def follow_up_scheduled(reference: Reference, recipients: list[str], due_at: str, now: datetime) -> Entry:
+    """FollowUpScheduled after the attempt of `reference`."""
+    event = FollowUpScheduled(
+        event_id=derived_id("FollowUpScheduled", str(reference), *recipients),
+        **_common(reference, now),
+        recipients=recipients,
+        due_at=due_at,
+    )
+    return _entry(reference, event)
+
+
+def follow_up_given_up(reference: Reference, recipients: list[str], reason: str, now: datetime) -> Entry:
+    """FollowUpGivenUp after the attempt of `reference`."""
+    event = FollowUpGivenUp(
+        event_id=derived_id("FollowUpGivenUp", str(reference), *recipients),
+        **_common(reference, now),
+        recipients=recipients,
+        reason=reason,
+    )
+    return _entry(reference, event)
+
+
+def doubt_settled(
+    reference: Reference, now: datetime, *, verdict: str, actor: str, why: str, batch_id: str = ""
+) -> Entry:
+    """DoubtSettled, by an operator, or by the dispatcher when nobody can know any more."""
+    event = DoubtSettled(
+        event_id=derived_id("DoubtSettled", str(reference), verdict),
+        **_common(reference, now),
+        client_reference=str(reference),
+        verdict=verdict,
+        actor=actor,
+        why=why,
+        batch_id=batch_id,
+    )
+    return _entry(reference, event)
 
 
 def _common(reference: Reference, now: datetime) -> dict[str, Any]:

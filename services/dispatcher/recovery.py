@@ -1,16 +1,18 @@
 """Recovery: what nobody answers for is in doubt, and Sinch is asked for it before it is ever offered again."""
 
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 import structlog
 
-from infra.kafka.log import Appender
+from infra.process.metrics import IN_DOUBT, IN_DOUBT_AGE
 from infra.process.world import World, iso
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from services.dispatcher import offers
 from services.dispatcher.doubt import Next, Rule, Seen, decide
 from services.dispatcher.doubts import Doubt, Doubts
+from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)
 
@@ -23,64 +25,76 @@ SKEW = timedelta(minutes=5)
 """How far Sinch's clock may be behind ours; the list is asked from so long before the attempt."""
 
 
+@dataclass(frozen=True, slots=True)
 class Recovery:
-    """Settles doubts, its own and those that dead replicas left."""
+    """Settles doubts, this replica's own and those that dead replicas left.
 
-    def __init__(
-        self,
-        *,
-        doubts: Doubts,
-        appender: Appender,
-        client: SinchClient,
-        world: World,
-        owner: int,
-        grace: float,
-        rule: Rule,
-    ) -> None:
-        self._doubts = doubts
-        self._appender = appender
-        self._client = client
-        self._world = world
-        self._owner = owner
-        self._grace = grace
-        self._rule = rule
+    `grace`: seconds from a claim until its sender can no longer be heard. `first_look`: seconds from the discovery of an
+    accepted batch until its reports are asked for.
+    """
+
+    doubts: Doubts
+    voice: Voice
+    client: SinchClient
+    world: World
+    owner: int
+    grace: float
+    rule: Rule
+    first_look: float
 
     async def run(self) -> None:
         """Look for abandoned rows and settle due doubts, for ever."""
         while True:
-            for reference in await self._doubts.abandoned(self._owner, self._grace):
+            for reference in await self.doubts.abandoned(self.owner, self.grace):
                 log.warning("batch_in_doubt", client_reference=str(reference), why="the sender is gone")
-                entry = offers.in_doubt(reference, "the sender is gone", self._world.clock.wall())
-                await self._appender.append(entry, within=10.0)
-            due = await self._doubts.due(MOST_AT_ONCE, LEASE_SECONDS)
+                self.world.at("recovery.abandoned")
+                await self.voice.say(offers.in_doubt(reference, "the sender is gone", self.world.clock.wall()))
+            due = await self.doubts.due(MOST_AT_ONCE, LEASE_SECONDS)
             for doubt in due:
                 await self._settle(doubt)
+            await self._measure()
             if len(due) < MOST_AT_ONCE:
-                await self._world.clock.sleep(LOOK_SECONDS)
+                await self.world.clock.sleep(LOOK_SECONDS)
 
     async def _settle(self, doubt: Doubt) -> None:
         seen, batch_id = await self._look(doubt)
-        reference = doubt.reference
-        match decide(seen, doubt.absent, self._rule):
+        reference, now = doubt.reference, self.world.clock.wall()
+        self.world.at("recovery.looked")
+        match decide(seen, doubt.case, self.rule):
             case Next.ACCEPTED:
-                entry = offers.accepted(reference, batch_id, self._world.clock.wall(), recovered=True)
-                await self._appender.append(entry, within=10.0)
-                await self._doubts.found(reference, batch_id)
+                await self.voice.say(offers.accepted(reference, batch_id, now, recovered=True))
+                self.world.at("recovery.said")
+                await self.doubts.found(reference, batch_id, self.first_look)
             case Next.LOOK_AGAIN:
-                await self._doubts.look_again(reference, self._rule.pause, absent=seen is Seen.ABSENT)
+                await self.doubts.look_again(reference, self.rule.pause, absent=seen is Seen.ABSENT)
             case Next.OFFER_AGAIN:
-                attempt = await self._doubts.offer_again(reference)
+                attempt = await self.doubts.offer_again(reference)
                 log.warning("batch_offered_again", client_reference=str(reference), next_attempt=attempt)
+            case Next.CANCEL:
+                await self.voice.say(offers.cancelled(reference, doubt.cancelled_by, now))
+                await self.doubts.end(reference, "cancelled")
+            case Next.GIVE_UP:
+                why = "older than Sinch's list: nobody can know any more"
+                log.error("doubt_given_up", client_reference=str(reference), why=why)
+                await self.voice.say(
+                    offers.doubt_settled(reference, now, verdict="given_up", actor="dispatcher", why=why)
+                )
+                await self.doubts.end(reference, "given_up")
 
     async def _look(self, doubt: Doubt) -> tuple[Seen, str]:
         """Ask Sinch for the reference. Anything but a well-formed answer says nothing."""
         reference, since = str(doubt.reference), iso(doubt.attempted_at.astimezone(UTC) - SKEW)
         try:
-            found = await self._client.find(reference, since)
+            found = await self.client.find(reference, since)
         except SinchError as error:
             log.warning("doubt_not_answered", client_reference=reference, why=str(error))
             return Seen.NO_ANSWER, ""
-        log.info("doubt_looked_up", client_reference=reference, found=len(found), absent_before=doubt.absent)
+        log.info("doubt_looked_up", client_reference=reference, found=len(found), absent_before=doubt.case.absent)
         if not found:
             return Seen.ABSENT, ""
         return Seen.FOUND, min(batch.id for batch in found)
+
+    async def _measure(self) -> None:
+        count, age = await self.doubts.count()
+        IN_DOUBT.set(count)
+        IN_DOUBT_AGE.set(age)

@@ -2,29 +2,37 @@
 
 from contextlib import AsyncExitStack
 
+import structlog
+
 from contracts import topics
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender, Reader
 from infra.process.settings import Settings
 from infra.process.world import World
-from services.projector.parking import Parking
+from services.projector.parking import Decisions, Parking
 from services.projector.projector import Projector
 from services.projector.store import Store
+from services.projector.watch import Watch
+
+log = structlog.get_logger(__name__)
 
 SERVICE = "projector"
-FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by and t.name != topics.PROJECTION_CONTROL)
-"""`projection-control` is read by hand so far; its decisions are not folded yet."""
+FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
 MAX_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 
 
-async def run(settings: Settings, world: World) -> None:
-    """Fold until cancelled. An error ends it; whoever runs it starts it again."""
+async def run(settings: Settings, world: World, build: int | None = None) -> None:
+    """Fold into `build`, else into the one that is current now, until cancelled.
+
+    An error ends it; whoever runs it starts it again. All replicas that fill one build are one consumer group.
+    """
     assert settings.database_url is not None
-    connection = connection_from(settings)
+    connection, dsn = connection_from(settings), settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
-        store = await Store.connect(settings.database_url.get_secret_value())
+        store = await Store.connect(dsn, build)
         stack.push_async_callback(store.close)
-        appender = Appender(connection, world, name=f"{SERVICE}-{settings.replica}")
+        member = f"{SERVICE}-{settings.replica}" if build is None else f"{SERVICE}-build-{build}-{settings.replica}"
+        appender = Appender(connection, world, name=member)
         await appender.start()
         stack.push_async_callback(appender.stop)
         projector: Projector
@@ -32,12 +40,21 @@ async def run(settings: Settings, world: World) -> None:
             connection,
             world,
             topics=FOLDED,
-            group=SERVICE,
-            member=f"{SERVICE}-{settings.replica}",
+            group=group_of(store.build),
+            member=member,
             load_offsets=lambda partitions: projector.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
+            on_revoked=lambda partitions: projector.revoked(partitions),  # noqa: PLW0108 - the same
             max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
         )
-        projector = Projector(reader, store, Parking(appender, world.clock))
+        parking = Parking(appender, world.clock, await Decisions.load(connection))
+        projector = Projector(connection=connection, reader=reader, store=store, parking=parking, world=world)
         await reader.start()
         stack.push_async_callback(reader.stop)
+        log.info("projecting", build=store.build, member=member)
+        world.tasks.spawn("watch", Watch(dsn, store.build, reader, projector, world).run())
         await projector.run()
+
+
+def group_of(build: int) -> str:
+    """The consumer group of a build: `projector` for the first, which most installations never leave."""
+    return SERVICE if build == 1 else f"{SERVICE}-build-{build}"

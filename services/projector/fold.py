@@ -12,44 +12,56 @@ from contracts.events import AnyEvent
 from contracts.identity import parse_reference
 from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
 from services.projector import lattice
-from services.projector.lattice import Fact
+from services.projector.lattice import Fact, Follow
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
 from services.projector.projections.message_events import MessageEvent
-from services.projector.projections.messages import MessageKey
+from services.projector.projections.messages import Facts
+from services.projector.projections.parked import Word
+
+NO_TIME = "-infinity"
+FOLLOWED_UP = Follow(retries=True)
 
 
 @dataclass(slots=True)
 class Changes:
     """What a number of records changes, joined per row."""
 
-    facts: dict[MessageKey, Fact] = field(default_factory=dict)
-    requested: set[MessageKey] = field(default_factory=set)
+    messages: Facts = field(default_factory=Facts)
     batches: dict[BatchKey, Batch] = field(default_factory=dict)
     campaigns: dict[CampaignKey, Requested] = field(default_factory=dict)
     partition_of: dict[tuple[str, int], int] = field(default_factory=dict)
     history: list[MessageEvent] = field(default_factory=list)
+    second_reports: set[tuple[str, str]] = field(default_factory=set)
     control: list[Decision] = field(default_factory=list)
-    orphans: list[e.DeliveryReported] = field(default_factory=list)
-    adopted: list[e.DeliveryReported] = field(default_factory=list)
+    orphans: list[tuple[e.DeliveryReported, str]] = field(default_factory=list)
+    adopted: list[tuple[e.DeliveryReported, str]] = field(default_factory=list)
     consent: list[e.RecipientOptedOut | e.RecipientOptedIn] = field(default_factory=list)
     replies: list[e.InboundReceived] = field(default_factory=list)
+    parked: list[Word] = field(default_factory=list)
+    logged_at: str = NO_TIME
+    """When the log took the event that is being folded."""
 
-    def take(self, event: AnyEvent, partition: int) -> None:
-        """Fold one event that stands in Kafka partition `partition` of its topic."""
+    def take(self, event: AnyEvent, partition: int, logged_at: str = NO_TIME, offset: int = -1) -> None:
+        """Fold one event that the log took at `logged_at` as record `offset` of Kafka partition `partition`."""
+        self.logged_at = logged_at
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, partition)
+        elif isinstance(event, e.RecordParked | e.RecordRetried | e.RecordDropped):
+            self.parked.append(Word(event, offset))
 
     def requested_chunk(self, event: e.CampaignRequested, partition: int) -> None:
         """A chunk was asked for: its messages exist from here on, all in its first offer."""
-        campaign_id, chunk = event.campaign_id, event.chunk
-        first = lattice.belongs(chunk, 1, "")
+        campaign_id, chunk, messages = event.campaign_id, event.chunk, self.messages
+        first = lattice.belongs(1, "")
         for recipient in event.recipients:
-            key = (campaign_id, recipient)
-            self.requested.add(key)
-            self._fact(key, first)
+            key = (campaign_id, chunk, recipient)
+            messages.requested.add(key)
+            messages.raise_to(key, first)
+            if event.retry_delays:
+                messages.follows(key, FOLLOWED_UP)
         batch = self._batch(BatchKey(campaign_id, chunk, 1, ""), partition)
         batch.join(Batch(requested=True, recipients=len(event.recipients)))
         known = self.campaigns.get((campaign_id, partition))
@@ -58,25 +70,28 @@ class Changes:
 
     def reported(self, event: e.DeliveryReported, partition: int) -> None:
         """Sinch said what became of one message."""
-        if event.campaign_id is None or event.chunk is None or event.attempt is None:
-            self.orphans.append(event)
+        campaign_id, chunk, attempt, recipient = event.campaign_id, event.chunk, event.attempt, event.recipient
+        if campaign_id is None or chunk is None or attempt is None:
+            self.orphans.append((event, self.logged_at))
             return
         if parse_reference(event.client_reference) is None:
-            self.adopted.append(event)
-        standing = standing_of(event.status)
-        key = (event.campaign_id, event.recipient)
-        self.partition_of[event.campaign_id, event.chunk] = partition
-        self._fact(
-            key,
+            self.adopted.append((event, self.logged_at))
+        if attempt > 1:
+            self.second_reports.add((campaign_id, recipient))
+        word, code, part, at = event.status, event.code, event.part, event.at or ""
+        standing = standing_of(word)
+        self.partition_of[campaign_id, chunk] = partition
+        self.messages.raise_to(
+            (campaign_id, chunk, recipient),
             Fact(
-                standing.rank == DELIVERED_RANK, event.attempt, event.part, standing.rank, event.at or "",
-                standing.status, event.status, event.code, event.parts or 0, event.batch_id, event.chunk,
+                standing.rank == DELIVERED_RANK, attempt, part, standing.rank, at, standing.status, word, code,
+                event.parts or 0, event.batch_id,
             ),
         )  # fmt: skip
         self.history.append(
             MessageEvent(
-                *key, event.event_id, event.at or event.occurred_at, event.code, event.attempt, event.part, "DeliveryReported", event.status,
-                event.source,
+                campaign_id, recipient, event.event_id, at or event.occurred_at, self.logged_at, code, attempt,
+                standing.rank, part, "DeliveryReported", word, event.source,
             )
         )  # fmt: skip
 
@@ -94,9 +109,10 @@ class Changes:
         batch.join(Batch(stand=stands("attempted", event.occurred_at), recipients=len(event.recipients),
                          attempted_at=event.occurred_at))  # fmt: skip
         if event.attempt > 1 or event.part:
-            offer = lattice.belongs(event.chunk, event.attempt, event.part)
+            offer = lattice.belongs(event.attempt, event.part)
             for recipient in event.recipients:
-                self._fact((event.campaign_id, recipient), offer)
+                self.messages.raise_to((event.campaign_id, event.chunk, recipient), offer)
+            self.noted(event, partition, event.reason)
 
     def accepted(self, event: e.BatchAccepted, partition: int) -> None:
         """Sinch has it."""
@@ -119,37 +135,49 @@ class Changes:
             unknown = Stand(NEVER_CAME.rank, event.occurred_at, NEVER_CAME.status, event.why)
             self._batch(_key(event), partition).join(Batch(stand=unknown))
 
+    def cancelled(self, event: e.BatchCancelled, partition: int) -> None:
+        """Before it was offered that is the end; at Sinch, its reports decide."""
+        status = "sent" if event.provider_said else "cancelled"
+        self.whole_batch(event, partition, status, event.provider_said)
+
     def some(self, event: Any, partition: int, rank: int, status: str, detail: str) -> None:
         """Something of ours is known of these recipients of the offer."""
         self.partition_of[event.campaign_id, event.chunk] = partition
-        fact = lattice.fact(
-            chunk=event.chunk, attempt=event.attempt, part=event.part, rank=rank, status=status, at=event.occurred_at
-        )
-        name = type(event).__name__
+        at = event.occurred_at
+        fact = lattice.own(attempt=event.attempt, part=event.part, rank=rank, status=status, at=at)
         for recipient in event.recipients:
-            key = (event.campaign_id, recipient)
-            self._fact(key, fact)
-            self.history.append(
-                MessageEvent(
-                    *key, event.event_id, event.occurred_at, None, event.attempt, event.part, name, status, detail
-                )
-            )
+            self.messages.raise_to((event.campaign_id, event.chunk, recipient), fact)
+        self.noted(event, partition, detail, rank, status)
 
-    def following_up(self, event: e.FollowUpScheduled, partition: int) -> None:
-        """What failed will be offered again: its messages wait in the next offer."""
+    def followed(self, event: e.FollowUpScheduled | e.FollowUpGivenUp, partition: int, follow: Follow) -> None:
+        """Whether these will be offered again. They move when they are: until then they show their failure."""
         self.partition_of[event.campaign_id, event.chunk] = partition
-        offer = lattice.belongs(event.chunk, event.attempt + 1, "")
+        offer = lattice.belongs(event.attempt, event.part)
         for recipient in event.recipients:
-            self._fact((event.campaign_id, recipient), offer)
+            key = (event.campaign_id, event.chunk, recipient)
+            self.messages.raise_to(key, offer)
+            self.messages.follows(key, follow)
+
+    def scheduled(self, event: e.FollowUpScheduled, partition: int) -> None:
+        """A failed attempt will be followed by another."""
+        self.followed(event, partition, Follow(scheduled=event.attempt))
         self.noted(event, partition, event.due_at)
 
-    def noted(self, event: Any, _partition: int, detail: str) -> None:
-        """For the history only."""
-        name, at = type(event).__name__, event.occurred_at
+    def given_up(self, event: e.FollowUpGivenUp, partition: int) -> None:
+        """What was reported of this attempt is final."""
+        self.followed(event, partition, Follow(given_up=event.attempt))
+        self.noted(event, partition, event.reason)
+
+    def noted(self, event: Any, _partition: int, detail: str, rank: int = 0, status: str = "") -> None:
+        """Into the history of each of its messages."""
+        name, at, logged_at = type(event).__name__, event.occurred_at, self.logged_at
         self.history += [
-            MessageEvent(event.campaign_id, r, event.event_id, at, None, event.attempt, event.part, name, "", detail)
+            MessageEvent(
+                event.campaign_id, r, event.event_id, at, logged_at, None, event.attempt, rank, event.part, name, status,
+                detail,
+            )
             for r in event.recipients
-        ]
+        ]  # fmt: skip
 
     def decided(self, event: e.ControlEvent, _partition: int) -> None:
         """Pause, resume or cancel."""
@@ -157,11 +185,6 @@ class Changes:
         self.control.append(
             Decision(event.campaign_id, cancelled, paused, event.reason, event.occurred_at, event.event_id)
         )
-
-    def _fact(self, key: MessageKey, fact: Fact) -> None:
-        known = self.facts.get(key)
-        if known is None or fact > known:
-            self.facts[key] = fact
 
     def _batch(self, key: BatchKey, partition: int) -> Batch:
         self.partition_of[key.campaign_id, key.chunk] = partition
@@ -183,12 +206,12 @@ _HANDLERS: dict[type, Callable[[Changes, Any, int], None]] = {
     e.BatchInDoubt: lambda c, v, p: c.whole_batch(v, p, "in_doubt", v.why),
     e.BatchRefused: lambda c, v, p: c.whole_batch(v, p, "refused", f"{v.http_status} {v.code} {v.text}".strip()),
     e.BatchExpired: lambda c, v, p: c.whole_batch(v, p, "expired", v.reason),
-    e.BatchCancelled: lambda c, v, p: c.whole_batch(v, p, "cancelled", v.provider_said),
+    e.BatchCancelled: Changes.cancelled,
     e.DoubtSettled: Changes.settled_by_hand,
     e.RecipientsSuppressed: lambda c, v, p: c.some(v, p, *_ours("suppressed"), v.reason),
     e.RecipientsRefused: lambda c, v, p: c.some(v, p, *_ours("refused"), f"{v.code} {v.text}".strip()),
-    e.FollowUpScheduled: Changes.following_up,
-    e.FollowUpGivenUp: lambda c, v, p: c.noted(v, p, v.reason),
+    e.FollowUpScheduled: Changes.scheduled,
+    e.FollowUpGivenUp: Changes.given_up,
     e.ReportNeverCame: lambda c, v, p: c.some(v, p, NEVER_CAME.rank, NEVER_CAME.status, "no report came"),
     e.DeliveryReported: Changes.reported,
     e.BatchReported: Changes.reported_batch,

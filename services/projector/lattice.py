@@ -4,6 +4,7 @@ The table of words, ranks and meanings is `contracts/statuses.py`; here is only 
 `projections/messages.py` compares the same fields in the same order.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from contracts.statuses import DELIVERED_RANK
@@ -26,26 +27,34 @@ class Fact(NamedTuple):
     code: int
     parts: int
     batch_id: str
-    chunk: int
 
 
-def belongs(chunk: int, attempt: int, part: str) -> Fact:
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What is known of follow-ups; each field joins by maximum.
+
+    `retries`: the campaign sends again what may pass. `scheduled` and `given_up`: the last attempt of which the
+    dispatcher said that it will be followed by another, or by none; 0 for none.
+    """
+
+    retries: bool = False
+    scheduled: int = 0
+    given_up: int = 0
+
+    def join(self, other: "Follow") -> "Follow":
+        """What both know."""
+        return Follow(
+            self.retries or other.retries,
+            max(self.scheduled, other.scheduled),
+            max(self.given_up, other.given_up),
+        )
+
+
+def belongs(attempt: int, part: str) -> Fact:
     """The least fact of an offer: the message is in this batch, and what is known of it is what is known of the batch."""
-    return Fact(False, attempt, part, 0, "", "", "", -1, 0, "", chunk)
+    return Fact(False, attempt, part, 0, "", "", "", -1, 0, "")
 
 
-def fact(
-    *,
-    chunk: int,
-    attempt: int,
-    part: str,
-    rank: int,
-    status: str,
-    at: str,
-    provider_status: str = "",
-    code: int = -1,
-    parts: int = 0,
-    batch_id: str = "",
-) -> Fact:
-    """A fact about one message, in the order of comparison."""
-    return Fact(rank == DELIVERED_RANK, attempt, part, rank, at, status, provider_status, code, parts, batch_id, chunk)
+def own(*, attempt: int, part: str, rank: int, status: str, at: str) -> Fact:
+    """A fact of ours about one message."""
+    return Fact(rank == DELIVERED_RANK, attempt, part, rank, at, status, "", -1, 0, "")

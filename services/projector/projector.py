@@ -1,79 +1,160 @@
-"""The loop: read, fold, write rows and offsets in one transaction, tell Kafka how far we are."""
+"""The loop: read, fold, write rows and offsets in one transaction, tell Kafka how far we are.
 
+While one batch is being written, the next is read and folded; they are written strictly one after the other.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
-from itertools import chain
 
 import structlog
 
 from contracts.events import AnyEvent, UnreadableEventError, decode
-from infra.kafka.log import Partition, Reader, Record
-from services.projector.fold import Changes
+from contracts.topics import PROJECTION_CONTROL
+from infra.kafka.log import KafkaConnection, Partition, Reader, Record, Scanner
+from infra.process.metrics import PROJECT_SECONDS, RECORDS_PROJECTED
+from infra.process.world import World
+from services.projector.batch import Batch, Read
+from services.projector.marks import verify
 from services.projector.parking import Parking
 from services.projector.store import BadRecord, Store
 
 log = structlog.get_logger(__name__)
 
 MOST_RECORDS = 5_000
-"""Records a transaction when behind; more gains nothing (docs/performance.md). When idle, whatever has come."""
+"""Records a transaction when behind; more gains nothing (docs/projections.md). When idle, whatever has come."""
+SLICE = 250  # records folded between two breaths, about 2 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0
-
-Read = tuple[Partition, Record, AnyEvent | None]
-"""A record with its event; None: parked."""
+CHORES_SECONDS = 1.0
+STOP_SECONDS = 2.0
 
 
 class Projector:
     """Folds the log into one build of the tables. Effects are exactly once: rows and offsets are one transaction."""
 
-    def __init__(self, reader: Reader, store: Store, parking: Parking) -> None:
+    def __init__(
+        self, *, connection: KafkaConnection, reader: Reader, store: Store, parking: Parking, world: World
+    ) -> None:
+        self._connection = connection
         self._reader = reader
         self._store = store
         self._parking = parking
+        self._world = world
+        self._epoch = 0
         self._next: dict[Partition, int] = {}
+        self._written: dict[Partition, int] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._chores_due = 0.0
+        self.logged_ms: dict[Partition, int] = {}
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
-        """Where to go on, for the reader, which asks on every assignment."""
-        self._next = await self._store.load_offsets(partitions)
-        return self._next
+        """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
+        await self._until_written()
+        stored = await self._store.load_offsets(partitions)
+        await verify(self._connection, stored)
+        self._next = {partition: at.following for partition, at in stored.items()}
+        self._written = dict(self._next)
+        self.logged_ms.clear()
+        return dict(self._next)
+
+    async def revoked(self, _partitions: Sequence[Partition]) -> None:
+        """Before others get the partitions: what is being written is finished, what is not will be read by them."""
+        self._epoch += 1
+        await self._until_written()
 
     async def run(self) -> None:
         """Fold for ever. Raises what only a restart can mend: a stale owner, a log that was rewritten, no database."""
-        while True:
-            records = await self._reader.read(max_records=MOST_RECORDS, wait=IDLE_SECONDS)
-            if records:
-                await self._fold([await self._decode(p, r) for p, r in _flat(records)])
-                await self._reader.commit({partition: self._next[partition] for partition in records})
-
-    async def _decode(self, partition: Partition, record: Record) -> Read:
         try:
-            return partition, record, decode(record.value)
+            while True:
+                records = await self._reader.read(max_records=MOST_RECORDS, wait=IDLE_SECONDS)
+                epoch = self._epoch  # when it grows before the write, the partitions went to others: never write then
+                batch = await self._folded(records)
+                await self._until_written()
+                await self._chores()
+                if batch.reads and epoch == self._epoch:
+                    self._writing = self._world.tasks.spawn("write", self._write(batch))
+        finally:
+            if self._writing is not None:
+                await asyncio.wait({self._writing}, timeout=STOP_SECONDS)
+
+    async def _folded(self, records: Mapping[Partition, Sequence[Record]]) -> Batch:
+        """The records as one batch of changes, in slices."""
+        batch = Batch({partition: self._next[partition] for partition in records})
+        for partition, some in records.items():
+            self.logged_ms[partition] = some[-1].timestamp
+            for begin in range(0, len(some), SLICE):
+                for record in some[begin : begin + SLICE]:
+                    batch.take((partition, record, await self._event(partition, record)))
+                await asyncio.sleep(0)
+        self._next.update(batch.ends())
+        return batch
+
+    async def _event(self, partition: Partition, record: Record) -> AnyEvent | None:
+        """What the record says; None when it is to have no effect."""
+        if self._parking.is_dropped(partition, record.offset):
+            return None
+        try:
+            event = decode(record.value)
         except UnreadableEventError as error:
             await self._parking.park(partition, record, str(error))
-            return partition, record, None
+            return None
+        if partition.topic == PROJECTION_CONTROL:
+            self._parking.learn(event)
+        return event
 
-    async def _fold(self, records: Sequence[Read]) -> None:
+    async def _write(self, batch: Batch) -> None:
         """One transaction; when the database refuses a value, halves, down to the one record that is to blame."""
-        changes, ends = Changes(), dict[Partition, int]()
-        for partition, record, event in records:
-            ends[partition] = record.offset + 1
-            if event is not None:
-                changes.take(event, partition.partition)
         try:
-            await self._store.apply(changes, {p: (self._next[p], end) for p, end in ends.items()})
+            with PROJECT_SECONDS.time():
+                await self._store.apply(batch.changes, batch.steps())
         except BadRecord as error:
-            await self._bisect(records, error)
+            await self._bisect(batch, str(error))
         else:
-            self._next.update(ends)
+            self._written.update(batch.ends())
+            for partition, records in batch.counts().items():
+                RECORDS_PROJECTED.labels(partition.topic).inc(records)
 
-    async def _bisect(self, records: Sequence[Read], error: BadRecord) -> None:
-        if len(records) == 1:
-            ((partition, record, _),) = records
-            await self._parking.park(partition, record, str(error))
-            await self._fold([(partition, record, None)])
+    async def _bisect(self, batch: Batch, reason: str) -> None:
+        if len(batch.reads) == 1:
+            ((partition, record, _),) = batch.reads
+            await self._parking.park(partition, record, reason)
+            await self._write(Batch.of(batch.start, [(partition, record, None)]))
             return
-        middle = len(records) // 2
-        await self._fold(records[:middle])
-        await self._fold(records[middle:])
+        for half in batch.halves():
+            await self._write(half)
 
+    async def _until_written(self) -> None:
+        """What was folded before is in the tables, with its offsets. Raises what kept it from getting there."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
-def _flat(records: Mapping[Partition, Sequence[Record]]) -> chain[tuple[Partition, Record]]:
-    return chain.from_iterable(((partition, r) for r in some) for partition, some in records.items())
+    async def _chores(self) -> None:
+        """Once a second, between two transactions: tell Kafka how far we are, and try again what is to be retried."""
+        now = self._world.clock.boot()
+        if now < self._chores_due:
+            return
+        self._chores_due = now + CHORES_SECONDS
+        ours = self._reader.assigned()
+        await self._reader.commit({p: offset for p, offset in self._written.items() if p in ours})
+        for place, decision in await self._store.retried():
+            partition, offset = Partition(place[0], place[1]), place[2]
+            if partition in self._reader.assigned() and offset < self._written.get(partition, 0):
+                await self._retry(partition, offset, decision)
+
+    async def _retry(self, partition: Partition, offset: int, decision: int) -> None:
+        """Fold a parked record again, or park it again."""
+        async with Scanner(self._connection) as scanner:
+            record = await scanner.record_at(partition, offset)
+        if record is None:
+            log.error("retried_record_is_gone", topic=partition.topic, partition=partition.partition, offset=offset)
+            return
+        if partition not in self._reader.assigned():
+            return
+        try:
+            read: Read = (partition, record, decode(record.value))
+            changes = Batch.of({partition: offset}, [read]).changes
+            await self._store.apply_retried(changes, (*partition, offset), self._written[partition])
+        except (UnreadableEventError, BadRecord) as error:
+            await self._parking.park(partition, record, str(error), again=str(decision))
+        else:
+            log.info("record_retried", topic=partition.topic, partition=partition.partition, offset=offset)

@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from contracts.consent import Keywords
 from contracts.identity import pseudonym
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender
@@ -13,7 +14,11 @@ from infra.kafka.reachable import check_reachable
 from infra.process.health import readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
+from services.webhook_gateway.access_line import access_line
+from services.webhook_gateway.answers import refusal, try_again
+from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.handler import Handler
+from services.webhook_gateway.proof import Proof
 from services.webhook_gateway.translate import Translator
 
 log = structlog.get_logger(__name__)
@@ -21,6 +26,8 @@ log = structlog.get_logger(__name__)
 SERVICE = "webhook_gateway"
 PATHS = ("/api/webhooks/delivery-reports", "/api/webhooks/sinch")
 PREFIX = "/api/webhooks/"
+
+METRICS_SECONDS = 0.5
 
 HANDLER: web.AppKey[Handler] = web.AppKey("webhook_handler", Handler)
 
@@ -42,15 +49,46 @@ async def _receive(request: web.Request) -> web.Response:
 
 
 async def _lifetime(app: web.Application, *, settings: Settings, world: World) -> AsyncIterator[None]:
-    assert settings.privacy_key is not None
-    kafka, key = connection_from(settings), settings.privacy_key.get_secret_value()
+    kafka = connection_from(settings)
     appender = Appender(kafka, world, name=f"{SERVICE}-{settings.replica}")
     await appender.start()
-    tokens = [token.get_secret_value() for token in settings.webhook_token]
-    app[HANDLER] = Handler(appender, Translator(lambda number: pseudonym(number, key)), world.clock, tokens)
+    counting = Counting()
+    app[HANDLER] = Handler(
+        appender,
+        translator_of(settings),
+        world.clock,
+        proof=proof_of(settings),
+        log_callback=access_line(settings),
+        counting=counting,
+    )
     readiness_of(app)["kafka"] = lambda: check_reachable(kafka)
-    yield
+    async with world.tasks.running("webhook_metrics", _hand_over(counting, world)):
+        yield
     await appender.stop()
+    counting.hand_over()
+
+
+async def _hand_over(counting: Counting, world: World) -> None:
+    while True:
+        counting.hand_over()
+        await world.clock.sleep(METRICS_SECONDS)
+
+
+def translator_of(settings: Settings) -> Translator:
+    """The translator that the settings ask for; also how a dead letter is read again."""
+    assert settings.privacy_key is not None
+    key = settings.privacy_key.get_secret_value()
+    words = Keywords(settings.consent_languages, settings.consent_opt_out_words, settings.consent_opt_in_words)
+    return Translator(lambda number: pseudonym(number, key), words)
+
+
+def proof_of(settings: Settings) -> Proof:
+    """What callers must show, by the settings."""
+    tokens, basic, secrets = (
+        [secret.get_secret_value() for secret in several]
+        for several in (settings.webhook_token, settings.webhook_basic_auth, settings.sinch_webhook_secret)
+    )
+    return Proof(tokens, basic, secrets, settings.webhook_freshness)
 
 
 @web.middleware
@@ -64,7 +102,7 @@ async def _answers(
         return await handler(request)
     except web.HTTPException as error:
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return web.json_response({"message": error.reason}, status=error.status, headers=headers)
+        return refusal(error.status, error.reason, headers)
     except Exception:
         log.exception("callback_failed", path=request.path)
-        return web.json_response({"message": "Something is wrong here; try again."}, status=503)
+        return try_again("Something is wrong here; try again.")

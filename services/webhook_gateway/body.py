@@ -1,19 +1,36 @@
 """Reading a request's body up to a limit: what is longer is cut, never refused, because Sinch never retries a 4xx."""
 
+import asyncio
+
 from aiohttp import web
 
-MOST_BYTES = 4 * 1024 * 1024
-"""A full report of 1,000 recipients has about 20 KB."""
+from services.webhook_gateway.budget import REQUEST_BYTES, Share
+
+MOST_BYTES = 1024 * 1024
+"""A full report of 1,000 recipients has about 20 KB. What JSON becomes in memory is up to 60 times its bytes."""
+READ_SECONDS = 10.0
+"""For the whole body: a client that takes longer is not Sinch, and holds memory and a connection."""
 
 
-async def read_body(request: web.BaseRequest, most: int = MOST_BYTES) -> tuple[bytes, bool]:
-    """The body, and whether it was cut at `most` bytes."""
+async def read_body(request: web.BaseRequest, share: Share, most: int = MOST_BYTES) -> tuple[bytes, bool]:
+    """The body, and whether it was cut at `most` bytes. Raises TooMuchHeld, and TimeoutError for a client too slow."""
+    content = request.content
+    if content.is_eof() and content.total_bytes <= most:  # it came together with its headers, as a report does
+        share.grow(REQUEST_BYTES + content.total_bytes)
+        return content.read_nowait(), False
+    share.grow(REQUEST_BYTES)
+    async with asyncio.timeout(READ_SECONDS):
+        return await _read_slowly(request, share, most)
+
+
+async def _read_slowly(request: web.BaseRequest, share: Share, most: int) -> tuple[bytes, bool]:
     content, size = request.content, 0
     blocks: list[bytes] = []
     while size <= most:
         block = await content.readany()
         if not block:
             return blocks[0] if len(blocks) == 1 else b"".join(blocks), False
+        share.grow(len(block))
         blocks.append(block)
         size += len(block)
     return b"".join(blocks)[:most], True

@@ -1,16 +1,21 @@
 """Sinch's callbacks → events. Pure: bytes and the moment of arrival in, log entries out.
 
 Event ids derive from the raw body, so that a callback that Sinch repeats, or an append that landed after its
-deadline, is recognised as the same fact.
+deadline, is recognised as the same fact. A reply that is a consent word is two facts, the reply and the decision.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import msgspec
 
 from contracts import topics
+from contracts.consent import Keywords, Wish
 from contracts.events import BatchReported, DeadLetter, DeliveryReported, Event, StatusCount, encode
-from contracts.events.people import InboundReceived
+from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
 from contracts.identity import Reference, derived_id, parse_reference
 from infra.kafka.log import Entry
+from infra.process.masking import mask_phone
 from infra.sinch.wire.callbacks import (
     BatchReport,
     InboundMessage,
@@ -18,34 +23,66 @@ from infra.sinch.wire.callbacks import (
     UnreadableCallback,
     parse_callback,
 )
+from infra.sinch.wire.msisdn import is_msisdn
 
+ORIGIN = "webhook"
+"""What dead letters of this service name as where they came from, and their key."""
 MOST_DEAD_BYTES = 500_000
 """Bytes of a body that is kept as a dead letter; base64 makes it a third longer, and a record holds 1,000,000."""
 
 
+LONG_NUMBER = 11
+"""Digits from which on four at each end still hide enough (`mask_phone` decides the same; this is the hot path)."""
+MOST_EVENT_BYTES = 16_000_000
+"""Of the events that one callback may become: a thousand recipients take 500 KB. Above it the body is a dead letter."""
+EVENT_BYTES = 400
+"""Of a recipient's event without what it repeats of its batch."""
+
+CACHED_REFERENCES = 8_192
+
+Saying = Mapping[str, str | int]
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """What a callback says: its kind (our own few words, for metrics), what to log of it, what to append."""
+
+    kind: str
+    about: Saying
+    entries: list[Entry]
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it could not be read, and is kept for people to look at."""
+        return bool(self.entries) and self.entries[0].topic == topics.DEAD_LETTERS
+
+
 class Translator:
-    """Knows how numbers become pseudonyms (`pseudonym`), and nothing else of the world."""
+    """Knows how numbers become pseudonyms, which words decide about consent, and nothing else of the world."""
 
-    def __init__(self, pseudonym: Callable[[str], str]) -> None:
+    def __init__(self, pseudonym: Callable[[str], str], keywords: Keywords) -> None:
         self._pseudonym = pseudonym
+        self._keywords = keywords
 
-    def entries(self, raw: bytes, now: str) -> tuple[str, list[Entry]]:
-        """What this body says, as (its type, log entries). What cannot be read becomes a dead letter, never nothing."""
+    def read(self, raw: bytes, now: str) -> Said:
+        """What this body says. What cannot be read becomes a dead letter, never nothing."""
         try:
             callback = parse_callback(raw)
         except UnreadableCallback as error:
-            return "unreadable", [dead_letter(raw, str(error), now)]
+            return dead("unreadable", raw, str(error), now)
         match callback:
             case RecipientReport():
-                return callback.type, [_recipient_report(callback, raw, now)]
+                return _recipient_report(callback, raw, now)
             case BatchReport():
-                return callback.type, _batch_report(callback, raw, now)
+                return _batch_report(callback, raw, now)
             case InboundMessage():
-                return callback.type, [self._inbound(callback, raw, now)]
+                return self._inbound(callback, raw, now)
             case _:
-                return "unknown", [dead_letter(raw, f"callbacks of type {callback.type[:40]!r} are not known", now)]
+                return dead("unknown", raw, f"callbacks of type {callback.type[:40]!r} are not known", now)
 
-    def _inbound(self, message: InboundMessage, raw: bytes, now: str) -> Entry:
+    def _inbound(self, message: InboundMessage, raw: bytes, now: str) -> Said:
+        if not is_msisdn(message.from_):
+            return dead("unreadable", raw, "the sender is not a phone number", now)
+        found = None if message.type == "mo_binary" else self._keywords.read(message.body)  # base64 is not a text
         event = InboundReceived(
             event_id=derived_id("callback", raw),
             occurred_at=now,
@@ -60,8 +97,36 @@ class Translator:
             operator=message.operator_id,
             sent_at=message.sent_at,
             client_reference=message.client_reference,
+            keyword=None if found is None else found[1],
         )
-        return Entry(topics.INBOUND_MESSAGES, self._pseudonym(message.from_), encode(event))
+        key = self._pseudonym(message.from_)
+        entries = [Entry(topics.INBOUND_MESSAGES, key, encode(event))]
+        if (decision := _decision(event, found)) is not None:
+            entries.append(Entry(topics.CONSENT, key, encode(decision)))
+        about: dict[str, str | int] = {"inbound_id": message.id, "sender": mask_phone(message.from_)}
+        if event.keyword is not None:
+            about["keyword"] = event.keyword
+        return Said(message.type, about, entries)
+
+
+def _decision(reply: InboundReceived, found: tuple[Wish, str] | None) -> RecipientOptedOut | RecipientOptedIn | None:
+    """What a reply decides about consent: at Sinch's `received_at`, because arrival may be a day later (DESIGN §5)."""
+    if found is None or found[0] is Wish.HELP:
+        return None
+    kind = RecipientOptedOut if found[0] is Wish.OPT_OUT else RecipientOptedIn
+    return kind(
+        event_id=derived_id(reply.event_id, "consent"),
+        occurred_at=reply.occurred_at,
+        recipient=reply.sender,
+        received_at=reply.received_at,
+        source="reply",
+        keyword=found[1],
+    )
+
+
+def dead(kind: str, raw: bytes, reason: str, now: str) -> Said:
+    """A body that is kept instead of being understood."""
+    return Said(kind, {"reason": reason, "bytes": len(raw)}, [dead_letter(raw, reason, now)])
 
 
 def dead_letter(raw: bytes, reason: str, now: str, *, truncated: bool = False) -> Entry:
@@ -69,16 +134,16 @@ def dead_letter(raw: bytes, reason: str, now: str, *, truncated: bool = False) -
     event = DeadLetter(
         event_id=derived_id("callback", raw),
         occurred_at=now,
-        origin="webhook",
+        origin=ORIGIN,
         reason=reason,
         raw=raw[:MOST_DEAD_BYTES],
         truncated=truncated or len(raw) > MOST_DEAD_BYTES,
     )
-    return Entry(topics.DEAD_LETTERS, "webhook", encode(event))
+    return Entry(topics.DEAD_LETTERS, ORIGIN, encode(event))
 
 
-def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Entry:
-    reference = parse_reference(report.client_reference)
+def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
+    reference = _reference(report.client_reference)
     campaign_id, chunk, attempt, part = _place(reference)
     event = DeliveryReported(
         event_id=derived_id("callback", raw),
@@ -101,21 +166,41 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Entry:
         channel="mms" if report.type.endswith("mms") else "sms",
         extra=_extra(report),
     )
-    return _entry(reference, report.batch_id, event)
+    number = report.recipient
+    about: Saying = {
+        "batch_id": report.batch_id,
+        "client_reference": "" if reference is None else report.client_reference or "",
+        "recipient": f"{number[:4]}•••{number[-4:]}" if len(number) >= LONG_NUMBER else mask_phone(number),
+        "status": report.status,
+        "code": report.code,
+    }
+    return Said(report.type, about, [_entry(reference, report.batch_id, event)])
 
 
-def _batch_report(report: BatchReport, raw: bytes, now: str) -> list[Entry]:
-    """A full report is one event a recipient; lines without recipients, as in a summary, are one BatchReported."""
-    reference = parse_reference(report.client_reference)
+def _batch_report(report: BatchReport, raw: bytes, now: str) -> Said:
+    """A full report is one event a recipient; one that names none, or not all, is kept as its counts as well."""
+    repeated = EVENT_BYTES + len(report.batch_id) + len(report.client_reference or "")
+    recipients = sum(len(line.recipients or ()) for line in report.statuses)
+    if recipients * repeated > MOST_EVENT_BYTES:
+        return dead("oversized", raw, f"{recipients} recipients would become too many bytes", now)
+    reference = _reference(report.client_reference)
+    id_ = derived_id("callback", raw)
+    entries = _named_recipients(report, reference, id_, now)
+    if not report.is_full or not entries:
+        entries.append(_summary(report, reference, id_, now))
+    about: Saying = {"batch_id": report.batch_id, "client_reference": str(reference or ""), "recipients": recipients}
+    return Said(report.type, about, entries)
+
+
+def _named_recipients(report: BatchReport, reference: Reference | None, id_: str, now: str) -> list[Entry]:
     campaign_id, chunk, attempt, part = _place(reference)
     channel = "mms" if report.type.endswith("mms") else "sms"
-    batch = derived_id("callback", raw)
-    entries = [
+    return [
         _entry(
             reference,
             report.batch_id,
             DeliveryReported(
-                event_id=derived_id(batch, line.status, line.code, recipient),
+                event_id=derived_id(id_, line.status, line.code, recipient),
                 occurred_at=now,
                 batch_id=report.batch_id,
                 recipient=recipient,
@@ -132,10 +217,12 @@ def _batch_report(report: BatchReport, raw: bytes, now: str) -> list[Entry]:
         for line in report.statuses
         for recipient in line.recipients or ()
     ]
-    if report.is_full:
-        return entries
-    summary = BatchReported(
-        event_id=batch,
+
+
+def _summary(report: BatchReport, reference: Reference | None, id_: str, now: str) -> Entry:
+    campaign_id, chunk, attempt, part = _place(reference)
+    event = BatchReported(
+        event_id=id_,
         occurred_at=now,
         batch_id=report.batch_id,
         total=report.total_message_count,
@@ -145,9 +232,15 @@ def _batch_report(report: BatchReport, raw: bytes, now: str) -> list[Entry]:
         attempt=attempt,
         part=part,
         client_reference=report.client_reference,
-        channel=channel,
+        channel="mms" if report.type.endswith("mms") else "sms",
     )
-    return [*entries, _entry(reference, report.batch_id, summary)]
+    return _entry(reference, report.batch_id, event)
+
+
+@lru_cache(maxsize=CACHED_REFERENCES)
+def _reference(text: str | None) -> Reference | None:
+    """`parse_reference`, remembered: a chunk's thousand reports carry the same one."""
+    return parse_reference(text)
 
 
 def _place(reference: Reference | None) -> tuple[str | None, int | None, int | None, str]:

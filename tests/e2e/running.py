@@ -16,7 +16,13 @@ import aiohttp
 from infra.process.children import Child, start_child
 from tests.waiting import until
 
-FAST = {"DISPATCH_DEADLINE": "2", "SINCH_HTTP_TIMEOUT": "2", "IN_DOUBT_SETTLE": "2", "IN_DOUBT_LOOKS": "2"}
+FAST = {
+    "SINCH_MPS": "100000",
+    "DISPATCH_DEADLINE": "2",
+    "SINCH_HTTP_TIMEOUT": "2",
+    "IN_DOUBT_SETTLE": "2",
+    "IN_DOUBT_LOOKS": "2",
+}
 """Seconds. The simulator lists a batch at once, so doubts may be settled sooner than Sinch would allow."""
 
 

@@ -16,6 +16,13 @@ CREATE TABLE live.builds (
 );
 CREATE UNIQUE INDEX builds_one_current ON live.builds (is_current) WHERE is_current;
 
+-- A fact in the order of comparison (services/projector/lattice.py), as far as the history keeps it.
+CREATE FUNCTION live.fact(attempt smallint, part text, rank smallint, occurred_at timestamptz, status text) RETURNS text[]
+LANGUAGE sql IMMUTABLE AS $body$
+    SELECT ARRAY[CASE WHEN rank = 10 THEN '1' ELSE '0' END, lpad(attempt::text, 5, '0'), part, lpad(rank::text, 2, '0'),
+                 live.iso(occurred_at), status] COLLATE "C"
+$body$;
+
 CREATE FUNCTION live.create_build(number integer, code_version integer) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format('CREATE SCHEMA build_%s', number);
@@ -25,6 +32,8 @@ BEGIN
         topic       text NOT NULL,          -- without prefix
         partition   integer NOT NULL,
         next_offset bigint NOT NULL,
+        last_logged_ms bigint NOT NULL DEFAULT 0,  -- of the record before it: its time of append, and a digest of it,
+        last_digest    bigint NOT NULL DEFAULT 0,  -- held against the log on every assignment
         PRIMARY KEY (topic, partition)
     );
 
@@ -38,15 +47,19 @@ BEGIN
         chunk           integer NOT NULL,
         code            integer NOT NULL,   -- Sinch's; -1: none
         attempt         smallint NOT NULL,
+        scheduled       smallint NOT NULL,  -- the last attempt whose failure is followed up; 0: none
+        given_up        smallint NOT NULL,  -- the last attempt that is not; 0: none
         rank            smallint NOT NULL,  -- contracts/statuses.py; 0: no fact of its own yet
         parts           smallint NOT NULL,  -- message parts; 0: not told
         requested       boolean NOT NULL,   -- false: reported before, or without, being requested
+        retries         boolean NOT NULL,   -- its campaign follows up failures that may pass
+        retriable       boolean NOT NULL,   -- the reported failure is one of those
         part            text NOT NULL COLLATE "C",
         status          text NOT NULL COLLATE "C",
         provider_status text NOT NULL COLLATE "C",
         batch_id        text NOT NULL COLLATE "C",
-        PRIMARY KEY (campaign_id, recipient)
-    ) WITH (fillfactor = 50);
+        PRIMARY KEY (campaign_id, recipient, chunk)  -- one of them is requested; a report that names a recipient
+    ) WITH (fillfactor = 50);               -- under another chunk stays beside it, in no count and with its own writer
 
     -- One row an offer of a chunk. The four counters say how many of its messages have facts of their own.
     CREATE TABLE batches (
@@ -89,8 +102,9 @@ BEGIN
         campaign_id uuid NOT NULL,
         partition   integer NOT NULL,
         status      text NOT NULL,
+        awaiting    boolean NOT NULL,       -- failed in a way that may pass, and a follow-up is not given up: not final
         messages    bigint NOT NULL,
-        PRIMARY KEY (campaign_id, partition, status)
+        PRIMARY KEY (campaign_id, partition, status, awaiting)
     ) WITH (fillfactor = 50);
 
     CREATE TABLE campaign_control (         -- the latest word about a campaign as a whole
@@ -106,15 +120,23 @@ BEGIN
         campaign_id uuid NOT NULL,
         recipient   bigint NOT NULL,
         event_id    uuid NOT NULL,
-        occurred_at timestamptz NOT NULL,
+        occurred_at timestamptz NOT NULL,   -- as its writer knows it: Sinch's own time for a report that has one
+        logged_at   timestamptz NOT NULL,   -- when the log took it
         code        integer,
         attempt     smallint NOT NULL,
-        part        text NOT NULL,
+        rank        smallint NOT NULL,      -- contracts/statuses.py; 0: no status of the message
+        part        text NOT NULL COLLATE "C",
         type        text NOT NULL,
-        status      text NOT NULL,
+        status      text NOT NULL COLLATE "C",
         detail      text NOT NULL
     );
     CREATE INDEX message_events_message ON message_events (campaign_id, recipient);
+
+    CREATE TABLE second_reports (           -- messages reported under an attempt after the first: few, looked at by
+        campaign_id uuid NOT NULL,          -- the view of incidents
+        recipient   bigint NOT NULL,
+        PRIMARY KEY (campaign_id, recipient)
+    );
 
     CREATE TABLE orphan_reports (           -- reports whose reference is missing or not ours
         event_id    uuid PRIMARY KEY,
@@ -123,17 +145,21 @@ BEGIN
         status      text NOT NULL,
         code        integer NOT NULL,
         reported_at timestamptz NOT NULL,
+        logged_at   timestamptz NOT NULL,   -- when the log took it first
         seen        boolean NOT NULL,       -- as an orphan
         settled     boolean NOT NULL        -- published again under its chunk's key
     );
 
-    CREATE TABLE incidents (                -- what should never happen
-        event_id    uuid PRIMARY KEY,
-        kind        text NOT NULL,
-        campaign_id uuid,
-        recipient   bigint,
-        detail      text NOT NULL,
-        occurred_at timestamptz NOT NULL
+    CREATE TABLE parked (                   -- records without effect, and what people decided about them
+        topic        text NOT NULL,
+        partition    integer NOT NULL,
+        record_offset bigint NOT NULL,
+        state        text NOT NULL,         -- parked, retried (to be folded by the partition's owner), folded, dropped
+        reason       text NOT NULL,
+        actor        text NOT NULL,
+        decided_at   timestamptz NOT NULL,
+        decision     bigint NOT NULL,       -- offset of the latest word about it in projection-control
+        PRIMARY KEY (topic, partition, record_offset)
     );
 
     CREATE TABLE recipients (               -- consent; ordered by Sinch's received_at, a tie counts as opted out
@@ -164,10 +190,47 @@ BEGIN
     PERFORM set_config('search_path', format('build_%s', number), true);
 
     CREATE OR REPLACE VIEW live.projector_offsets AS SELECT * FROM projector_offsets;
-    CREATE OR REPLACE VIEW live.message_events AS SELECT DISTINCT ON (campaign_id, recipient, event_id) *
-        FROM message_events ORDER BY campaign_id, recipient, event_id, occurred_at;
+    CREATE OR REPLACE VIEW live.parked AS SELECT * FROM parked;
+
+    -- Each fact once, and how it stands to the others: `late`: a greater one had already come; `contradicts`: it is final
+    -- and so was that one, in the same attempt, with another word; `overruled`: it was final and a greater one came later.
+    CREATE OR REPLACE VIEW live.message_events AS
+        SELECT campaign_id, recipient, event_id, occurred_at, logged_at, code, attempt, part, type, status, detail, rank,
+               CASE
+                   WHEN rank = 0 THEN ''
+                   WHEN before > fact THEN
+                       CASE WHEN rank >= 8 AND before[4] >= '08' AND before[2] = fact[2] AND before[6] <> status
+                            THEN 'contradicts' ELSE 'late' END
+                   WHEN rank >= 8 AND best > fact AND best[2] = fact[2] AND best[6] <> status THEN 'overruled'
+                   ELSE ''
+               END AS mark
+        FROM (
+            SELECT *, max(fact) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+                   max(fact) OVER (PARTITION BY campaign_id, recipient) AS best
+            FROM (
+                SELECT DISTINCT ON (campaign_id, recipient, event_id) *,
+                       live.fact(attempt, part, rank, occurred_at, status) AS fact
+                FROM message_events ORDER BY campaign_id, recipient, event_id, logged_at
+            ) once
+            WINDOW w AS (PARTITION BY campaign_id, recipient ORDER BY logged_at, rank, event_id)
+        ) e;
     CREATE OR REPLACE VIEW live.orphan_reports AS SELECT * FROM orphan_reports WHERE seen AND NOT settled;
-    CREATE OR REPLACE VIEW live.incidents AS SELECT * FROM incidents;
+
+    -- Reports under two attempts, and no follow-up of a reported failure between them: sent twice.
+    CREATE OR REPLACE VIEW live.incidents AS
+        WITH seen AS (
+            SELECT DISTINCT campaign_id, recipient, e.attempt, e.type
+            FROM second_reports JOIN message_events e USING (campaign_id, recipient)
+            WHERE e.type IN ('DeliveryReported', 'FollowUpScheduled')
+        )
+        SELECT 'DuplicateSend' AS kind, a.campaign_id, a.recipient, a.attempt AS first_attempt,
+               b.attempt AS second_attempt
+        FROM seen a JOIN seen b USING (campaign_id, recipient)
+        WHERE a.type = 'DeliveryReported' AND b.type = 'DeliveryReported' AND a.attempt < b.attempt
+          AND NOT EXISTS (
+              SELECT FROM seen f WHERE f.campaign_id = a.campaign_id AND f.recipient = a.recipient
+                 AND f.type = 'FollowUpScheduled' AND f.attempt >= a.attempt AND f.attempt < b.attempt
+          );
     CREATE OR REPLACE VIEW live.replies AS SELECT * FROM replies;
     CREATE OR REPLACE VIEW live.recipients AS
         SELECT r.phone, r.is_opted_out, CASE WHEN r.is_opted_out THEN r.decided_at END AS opted_out_at,
@@ -179,26 +242,28 @@ BEGIN
                campaign_id || '.' || chunk || '.' || attempt || CASE WHEN part = '' THEN '' ELSE '.' || part END
                    AS client_reference,
                status, reason, nullif(batch_id, '') AS batch_id, recipients, attempted_at, accepted_at, status_at,
-               members
+               members, settled
         FROM batches;
 
     -- A message's own fact stands when it is settled, or not below what is known of its batch.
     CREATE OR REPLACE VIEW live.messages AS
         SELECT m.campaign_id, m.recipient, m.chunk, m.part, m.attempt, s.status,
-               s.rank >= 7 AS final,
+               s.rank >= 7 AND NOT s.awaiting AS final,
                nullif(m.provider_status, '') AS provider_status,
                nullif(m.code, -1) AS code,
                nullif(m.parts, 0) AS parts,
                coalesce(nullif(m.batch_id, ''), nullif(b.batch_id, '')) AS batch_id,
                nullif(m.reported_at, '-infinity') AS reported_at,
-               CASE WHEN s.rank >= 7 THEN nullif(s.at, '-infinity') END AS finalized_at
+               CASE WHEN s.rank >= 7 AND NOT s.awaiting THEN nullif(s.at, '-infinity') END AS finalized_at
         FROM messages m
         LEFT JOIN batches b USING (campaign_id, chunk, attempt, part)
         CROSS JOIN LATERAL (
-            SELECT m.status, m.rank, m.reported_at AS at
+            SELECT m.status, m.rank, m.reported_at AS at,
+                   m.rank >= 8 AND m.rank < 10 AND m.given_up < m.attempt
+                       AND (m.scheduled >= m.attempt OR (m.retries AND m.retriable)) AS awaiting
             WHERE m.rank >= 7 OR (m.rank > 0 AND m.rank >= coalesce(b.rank, 0))
             UNION ALL
-            SELECT coalesce(b.status, 'pending'), coalesce(b.rank, 0), b.status_at
+            SELECT coalesce(b.status, 'pending'), coalesce(b.rank, 0), b.status_at, false
             WHERE NOT (m.rank >= 7 OR (m.rank > 0 AND m.rank >= coalesce(b.rank, 0)))
         ) s
         WHERE m.requested;
@@ -228,16 +293,14 @@ BEGIN
         ) c
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(messages), 0)::bigint AS requested,
-                   coalesce(sum(messages) FILTER (WHERE status IN ('pending', 'held', 'attempted', 'in_doubt', 'sent',
-                       'queued', 'dispatched', 'unrecognised')), 0)::bigint AS open,
+                   coalesce(sum(messages) FILTER (WHERE awaiting OR status IN ('pending', 'held', 'attempted',
+                       'in_doubt', 'sent', 'queued', 'dispatched', 'unrecognised')), 0)::bigint AS open,
                    coalesce(sum(messages) FILTER (WHERE status IN ('pending', 'held', 'attempted', 'in_doubt')), 0)::bigint
                        AS unsent,
                    coalesce(sum(messages) FILTER (WHERE status = 'refused'), 0)::bigint AS refused,
-                   coalesce(jsonb_object_agg(status, messages), '{}') AS counts
-            FROM (
-                SELECT status, sum(messages)::bigint AS messages FROM campaign_counts x
-                WHERE x.campaign_id = c.campaign_id GROUP BY status HAVING sum(messages) <> 0
-            ) s
+                   (SELECT coalesce(jsonb_object_agg(status, messages), '{}') FROM live.campaign_counts l
+                    WHERE l.campaign_id = c.campaign_id) AS counts
+            FROM campaign_counts x WHERE x.campaign_id = c.campaign_id
         ) n
         LEFT JOIN campaign_control k USING (campaign_id);
 

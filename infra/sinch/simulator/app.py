@@ -11,7 +11,7 @@ from infra.process.world import World
 from infra.sinch.simulator.answers import foreign, refusal
 from infra.sinch.simulator.batches_api import BatchesApi
 from infra.sinch.simulator.control_api import ControlApi
-from infra.sinch.simulator.fields import Rejected
+from infra.sinch.simulator.fields import BAD_JSON, Rejected
 from infra.sinch.simulator.inbounds_api import InboundsApi
 from infra.sinch.simulator.mishaps import befalling
 from infra.sinch.simulator.phones_api import PhonesApi
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 PLAN = web.AppKey("plan", Plan)
 
-_UNAUTHORIZED, _FORBIDDEN, _UNEXPECTED = 401, 403, 500
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _UNEXPECTED = 400, 401, 403, 500
 _API = "/xms/v1/"
 
 
@@ -67,6 +67,8 @@ def _answering(settings: SimulatorSettings) -> Middleware:
             if refused.code:
                 return refusal(refused.status, refused.code, refused.text)
             return foreign(settings, refused.status, request.path)
+        except web.RequestPayloadError:
+            return refusal(_BAD_REQUEST, BAD_JSON, "The body cannot be decoded.")
         except web.HTTPException as error:
             headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return foreign(settings, error.status, request.path, headers)

@@ -24,6 +24,8 @@ from infra.sinch.wire.batches import MAX_RECIPIENTS, Batch, encode
 from infra.sinch.wire.msisdn import address
 from infra.sinch.wire.timestamps import on_the_wire
 
+BATCH_ID = web.RequestKey("batch_id", str)  # of the batch that this request made
+
 _MOST_CHANGED = 100  # numbers in to_add and to_remove
 _CLEARABLE = frozenset({"delivery_report", "send_at", "expire_at", "callback_url", "parameters", "client_reference"})
 
@@ -50,13 +52,13 @@ class BatchesApi:
     async def send(self, request: web.Request) -> web.Response:
         """`POST /batches`."""
         draft = self._draft(await http_input.body_object(request))
-        size = request.content_length or 0
+        size = len(await request.read())
         if not self._plan.has_room(size, len(draft.to)):
             return answers.foreign(self._plan.settings, 429, request.path)
         batch = self._plan.accept(draft, size)
-        request["batch_id"] = batch.id
+        request[BATCH_ID] = batch.id
         reply = answers.raw_json(encode(self._shown(batch)), 201)
-        await self._plan.faults.wait(self._plan.rules.delays.reply.seconds(0.5))
+        await self._plan.pause("reply", self._plan.rules.delays.reply)
         return reply
 
     async def listed(self, request: web.Request) -> web.Response:
@@ -73,7 +75,7 @@ class BatchesApi:
             and plan.shows(batch, now)
             and (not senders or batch.fields["from"] in senders)
         ]
-        await plan.faults.wait(plan.rules.delays.lists.seconds(0.5))
+        await plan.pause("lists", plan.rules.delays.lists)
         shown = [self._shown(batch) for batch in found[number * size : (number + 1) * size]]
         count = len(found) + plan.rules.lists.wrong_count
         return answers.json({"count": count, "page": number, "page_size": len(shown), "batches": shown})
@@ -98,14 +100,14 @@ class BatchesApi:
         draft = Draft(batch.to[:], kept | read_fields(changes))
         self._change_recipients(draft, changes)
         check_together(draft, self._plan.timeline.now())
-        self._plan.change(batch, draft, request.content_length or 0)
+        self._plan.change(batch, draft, len(await request.read()))
         return answers.raw_json(encode(self._shown(batch)))
 
     async def replace(self, request: web.Request) -> web.Response:
         """`PUT /batches/{id}`: another batch under the same id and time of creation."""
         draft = self._draft(await http_input.body_object(request))
         batch = self._found(request)
-        self._plan.change(batch, draft, request.content_length or 0)
+        self._plan.change(batch, draft, len(await request.read()))
         return answers.raw_json(encode(self._shown(batch)))
 
     async def cancel(self, request: web.Request) -> web.Response:

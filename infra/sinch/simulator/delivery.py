@@ -44,6 +44,7 @@ class Deliverer:
         self._timeline = timeline
         self._outbox = outbox
         self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._active = 0
         self._generation = 0
         self._idle = asyncio.Event()
@@ -60,7 +61,10 @@ class Deliverer:
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Give up what is under way and close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
@@ -79,7 +83,9 @@ class Deliverer:
                 break
             self._active += 1
             self._idle.clear()
-            self._world.tasks.spawn("callback", self._run(job, self._generation))
+            task = self._world.tasks.spawn("callback", self._run(job, self._generation))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""

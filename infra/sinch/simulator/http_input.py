@@ -1,5 +1,6 @@
 """What requests carry, read strictly: JSON bodies, pages, times, lists in the query. Raises Rejected."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from infra.sinch.simulator.requests import parse_object
 from infra.sinch.wire.batches import DEFAULT_PAGE_SIZE, LIST_DEFAULT_SECONDS, LIST_WINDOW_SECONDS, MAX_PAGE_SIZE
 from infra.sinch.wire.timestamps import NotATimestamp, moment
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MAX_PAGE = 10**9
 _MAX_DIGITS = 10
 
@@ -82,6 +84,8 @@ def _moment(request: web.Request, name: str) -> datetime | None:
     text = request.query.get(name)
     if text is None:
         return None
+    if _DATE.fullmatch(text):  # the oldest SDK asks by days
+        text += "T00:00"
     try:
         # an offset's + that was not percent-encoded arrives as a space
         return moment(text.replace(" ", "+") if "T" in text else text).astimezone(UTC)

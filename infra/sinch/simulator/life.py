@@ -22,8 +22,7 @@ from infra.sinch.simulator.store import DISPATCHED_STATE, QUEUED_STATE, Store, S
 from infra.sinch.simulator.texts import Texts
 from infra.sinch.simulator.timeline import Timeline
 
-_MOMENTS = 64  # at which the messages of one dispatch get their last status, at most
-_SPREAD, _SHIFT = 2_654_435_761, 16  # Knuth's multiplicative hash: neighbours in number are not neighbours in time
+_MOMENTS = 32  # at which the messages of one dispatch get their last status, at most
 
 # Called with the batch, the positions in it that changed, and their new state.
 Listener = Callable[[StoredBatch, Sequence[int], int], None]
@@ -63,7 +62,7 @@ class Lives:
         self.queue.remove(batch)
         if self.rules.callbacks.queued:
             self._changed(batch, range(len(batch.to)), QUEUED_STATE)
-        wait = self.rules.delays.dispatch.seconds(unit(self.rules.seed, "dispatch", batch.id))
+        wait = self.rules.delays.dispatch.seconds(unit(self.rules.seed, "dispatch", batch.to[0]))
         when = batch.starts + wait
         if when <= self._timeline.now():
             self.queue.put(batch)
@@ -133,13 +132,10 @@ class Lives:
         if delay.constant is not None or not positions:
             yield delay.constant or 0.0, positions
             return
-        to = batch.to
-        groups: list[list[int]] = [[] for _ in range(_MOMENTS)]
-        for position in positions:
-            groups[(to[position] * _SPREAD >> _SHIFT) % _MOMENTS].append(position)
-        for number, group in enumerate(groups):
+        for number in range(_MOMENTS):
+            group = positions[number::_MOMENTS]
             if group:
-                yield delay.seconds(unit(self.rules.seed, "final", to[group[0]], number)), group
+                yield delay.seconds(unit(self.rules.seed, "final", batch.to[group[0]])), group
 
     def _finish_at(self, when: float, batch: StoredBatch, positions: Sequence[int], outcome: Outcome) -> None:
         state = self._store.outcomes.number(outcome)

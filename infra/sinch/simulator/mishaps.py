@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from infra.sinch.simulator.batches_api import BATCH_ID
 from infra.sinch.simulator.plan import Plan
 from infra.sinch.simulator.rules import Fault, Operation
 
@@ -54,7 +55,7 @@ async def _with_fault(plan: Plan, fault: Fault, request: web.Request, handler: H
     if not isinstance(done, web.Response) or done.status >= _ERROR:
         return done
     if fault.kind == "callbacks_first":
-        await plan.deliverer.wait_heard(request.get("batch_id", ""), fault.seconds)
+        await plan.deliverer.wait_heard(request.get(BATCH_ID, ""), fault.seconds)
         return done
     return await plan.faults.after(fault, request, done)
 

@@ -22,10 +22,11 @@ def _nobody() -> None:
 class Job:
     """One callback: where to, what, and how often it was tried."""
 
-    __slots__ = ("about", "batch_id", "body", "delayed", "headers", "tries", "url")
+    __slots__ = ("about", "batch_id", "body", "delayed", "headers", "subject", "tries", "url")
 
-    def __init__(self, url: str, body: bytes, batch_id: str, about: str) -> None:
+    def __init__(self, url: str, body: bytes, batch_id: str, about: str, subject: object = "") -> None:
         self.url, self.body, self.batch_id, self.about = url, body, batch_id, about
+        self.subject = subject  # what chance depends on: the same in every run
         self.headers: dict[str, str] | None = None
         self.tries = 0
         self.delayed = False  # it was held back on purpose; its second coming is final
@@ -60,7 +61,7 @@ class Outbox:
             if batch.finished and not batch.reported:
                 batch.reported = True
                 body = encode_callback(self._reports.batch(batch, full=mode == "full"))
-                self.add(Job(url, body, batch.id, ""))
+                self.add(Job(url, body, batch.id, "", batch.to[0]))
             return
         is_final = state not in (QUEUED_STATE, DISPATCHED_STATE)
         if is_final or mode == "per_recipient":
@@ -104,19 +105,19 @@ class Outbox:
     def _reported(self, batch: StoredBatch, positions: Sequence[int], state: int, at: float, url: str) -> Iterator[Job]:
         for position in positions:
             report = self._reports.recipient(batch, position, state, at)
-            yield Job(url, encode_callback(report), batch.id, report.recipient)
+            yield Job(url, encode_callback(report), batch.id, report.recipient, state)
 
     def _held_back(self, job: Job) -> bool:
         """Lose, double or delay a job, as the rules say. True when it is not to be tried now."""
         rules, seed = self.rules.callbacks, self.rules.seed
         if not (rules.drop or rules.duplicate or rules.reorder):
             return False
-        subject = (job.about or job.batch_id, len(job.body))
+        subject = (job.about, job.subject)
         if happens(rules.drop, seed, "drop", *subject):
             self.dropped += 1
             return True
         if happens(rules.duplicate, seed, "duplicate", *subject):
-            again = Job(job.url, job.body, job.batch_id, job.about)
+            again = Job(job.url, job.body, job.batch_id, job.about, job.subject)
             again.delayed = True
             self.put_off(again, rules.duplicate_after.seconds(unit(seed, "again", *subject)))
         if happens(rules.reorder, seed, "reorder", *subject):

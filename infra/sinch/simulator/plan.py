@@ -3,6 +3,7 @@
 from collections import deque
 
 from infra.process.world import World
+from infra.sinch.simulator.chances import unit
 from infra.sinch.simulator.delivery import Deliverer
 from infra.sinch.simulator.faults import FaultBook, Faults
 from infra.sinch.simulator.fields import Rejected
@@ -10,7 +11,7 @@ from infra.sinch.simulator.life import Lives
 from infra.sinch.simulator.outbox import Job, Outbox
 from infra.sinch.simulator.reports import Reports
 from infra.sinch.simulator.requests import Draft, expiry, sending_time
-from infra.sinch.simulator.rules import Rules
+from infra.sinch.simulator.rules import Delay, Rules
 from infra.sinch.simulator.settings import SimulatorSettings
 from infra.sinch.simulator.store import Store, StoredBatch
 from infra.sinch.simulator.timeline import Timeline
@@ -38,6 +39,7 @@ class Plan:
         self.lives = Lives(settings, self.rules, self.timeline, self.store, self.outbox.changed)
         self.faults = Faults(settings, self.timeline)
         self.fault_book = FaultBook(self.rules)
+        self._pauses = 0
         self.inbounds: deque[tuple[float, InboundMessage]] = deque(maxlen=INBOUNDS_KEPT)
 
     def follow(self, rules: Rules) -> None:
@@ -46,6 +48,7 @@ class Plan:
         self.outbox.rules = rules
         self.lives.follow(rules)
         self.fault_book = FaultBook(rules)
+        self._pauses = 0
 
     def reset(self) -> None:
         """Back to the first moment: no batches, no messages, default rules, the present time."""
@@ -97,6 +100,11 @@ class Plan:
                 raise Rejected(403, "conflict_send_at", f"Batch '{batch.id}' has already been sent.")
             self.lives.cancel(batch, self.timeline.now())
 
+    async def pause(self, what: str, delay: Delay) -> None:
+        """Let the simulated time pass that the rules want before an answer."""
+        self._pauses += 1
+        await self.faults.wait(delay.seconds(unit(self.rules.seed, what, self._pauses)))
+
     def visible(self, batch_id: str) -> StoredBatch | None:
         """A batch by its id, once it shows."""
         now = self.timeline.now()
@@ -111,7 +119,9 @@ class Plan:
         """A phone has sent something: keep it, and tell the plan's own address."""
         self.inbounds.append((self.timeline.now(), message))
         if self.settings.callback_url is not None:
-            self.outbox.add(Job(self.settings.callback_url, encode_callback(message), message.id, message.from_))
+            self.outbox.add(
+                Job(self.settings.callback_url, encode_callback(message), message.id, message.from_, message.body)
+            )
 
     def check_callback(self, draft: Draft) -> None:
         """Raises Rejected when reports are wanted and there is nowhere to send them."""

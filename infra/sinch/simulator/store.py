@@ -66,7 +66,7 @@ class StoredBatch:
     def mark(self, positions: Sequence[int], state: int, at: float) -> None:
         """Give these messages a state."""
         if isinstance(positions, range):
-            where = slice(positions.start, positions.stop)
+            where = slice(positions.start, positions.stop, positions.step)
             self.states[where] = array("H", [state]) * len(positions)
             self.at[where] = array("d", [at]) * len(positions)
             return

@@ -58,8 +58,8 @@ def moment(text: str) -> datetime:
 
 def write(moment_: datetime) -> str:
     """A datetime in our form, with milliseconds always."""
-    utc = moment_.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = moment_.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"
 
 
 def on_the_wire(normal: str) -> str:

@@ -1,6 +1,6 @@
 """Table `campaign_counts`: messages by status, changed by what really changed, never counted again.
 
-One row a (campaign, Kafka partition, status): each row has one writer, the replica that owns the partition.
+One row a (campaign, Kafka partition, status, awaiting): each row has one writer, the replica that owns the partition.
 `requested = sum of all statuses` holds at every commit, because a message enters once and then only moves.
 """
 
@@ -12,8 +12,8 @@ from infra.postgres.pool import Connection
 from services.projector.projections.batches import BUCKETS, Batch, BatchKey
 from services.projector.projections.messages import Moved, State
 
-CountKey = tuple[str, int, str]
-"""(campaign_id, partition, status)."""
+CountKey = tuple[str, int, str, bool]
+"""(campaign_id, partition, status, awaiting: failed, and a follow-up is not ruled out)."""
 
 
 def move(
@@ -27,7 +27,7 @@ def move(
                 continue
             _enter(batches[BatchKey(m.campaign_id, m.chunk, state.attempt, state.part)], state, messages)
             if state.rank >= SETTLED_RANK:
-                deltas[m.campaign_id, partition_of[m.campaign_id, m.chunk], state.status] += messages
+                deltas[m.campaign_id, partition_of[m.campaign_id, m.chunk], state.status, state.awaiting] += messages
     return deltas
 
 
@@ -49,16 +49,16 @@ def difference(
     for key, batch in after.items():
         partition = partition_of[key.campaign_id, key.chunk]
         for status, messages in batch.shown().items():
-            deltas[key.campaign_id, partition, status] += messages
+            deltas[key.campaign_id, partition, status, False] += messages
         for status, messages in before[key].items():
-            deltas[key.campaign_id, partition, status] -= messages
+            deltas[key.campaign_id, partition, status, False] -= messages
     return deltas
 
 
 ADD = """
-INSERT INTO campaign_counts AS c (campaign_id, partition, status, messages)
-SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::bigint[])
-ON CONFLICT (campaign_id, partition, status) DO UPDATE SET messages = c.messages + excluded.messages
+INSERT INTO campaign_counts AS c (campaign_id, partition, status, awaiting, messages)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::boolean[], $5::bigint[])
+ON CONFLICT (campaign_id, partition, status, awaiting) DO UPDATE SET messages = c.messages + excluded.messages
 """
 
 

@@ -5,25 +5,25 @@ from io import BytesIO
 from typing import NamedTuple
 
 from infra.postgres.pool import Connection
-from services.projector.projections.messages import escape
+from services.projector.projections.copying import NULL, escape
 
 COLUMNS = (
-    "campaign_id", "recipient", "event_id", "occurred_at", "code", "attempt", "part", "type", "status", "detail",
+    "campaign_id", "recipient", "event_id", "occurred_at", "logged_at", "code", "attempt", "rank", "part", "type",
+    "status", "detail",
 )  # fmt: skip
 
 
-NULL = "\\N"  # in the text format of COPY
-
-
 class MessageEvent(NamedTuple):
-    """One row; `code` None where the event has none."""
+    """One row; `code` None where the event has none, `rank` 0 where it says no status."""
 
     campaign_id: str
     recipient: str
     event_id: str
     occurred_at: str
+    logged_at: str
     code: int | None
     attempt: int
+    rank: int
     part: str
     type: str
     status: str
@@ -36,9 +36,12 @@ async def append(connection: Connection, rows: Sequence[MessageEvent]) -> None:
         return
     text = "".join(
         [
-            f"{r.campaign_id}\t{r.recipient}\t{r.event_id}\t{r.occurred_at}\t{NULL if r.code is None else r.code}"
-            f"\t{r.attempt}\t{r.part}\t{r.type}\t{escape(r.status)}\t{escape(r.detail)}\n"
-            for r in rows
+            f"{campaign_id}\t{recipient}\t{event_id}\t{occurred_at}\t{logged_at}\t{NULL if code is None else code}"
+            f"\t{attempt}\t{rank}\t{part}\t{kind}\t{escape(status)}\t{escape(detail)}\n"
+            for (
+                campaign_id, recipient, event_id, occurred_at, logged_at, code, attempt, rank, part, kind, status,
+                detail,
+            ) in rows
         ]
-    )
+    )  # fmt: skip
     await connection.copy_to_table("message_events", source=BytesIO(text.encode()), columns=COLUMNS, format="text")

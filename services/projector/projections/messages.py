@@ -5,27 +5,32 @@ Facts are staged by COPY and compared in the database: a row changes only when t
 which, by batch; the counters follow from that.
 """
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple
 
 from asyncpg import Record
 
+from contracts.follow_ups import TEMPORARY, may_pass
 from infra.postgres.pool import Connection
-from services.projector.lattice import Fact
+from services.projector.lattice import Fact, Follow
+from services.projector.projections.copying import escape
 
-MessageKey = tuple[str, str]
-"""(campaign_id, recipient as digits)."""
+MessageKey = tuple[str, int, str]
+"""(campaign_id, chunk, recipient as digits)."""
 
 
 class State(NamedTuple):
-    """What the counters need to know of a message: its offer and its own status; `status` empty: none of its own."""
+    """What the counters need to know of a message: its offer and its own status; `status` empty: none of its own.
+
+    `awaiting`: it failed, and whether it is sent again is not decided, or is decided and not yet done.
+    """
 
     attempt: int
     part: str
     status: str
     rank: int
+    awaiting: bool
 
 
 class Moved(NamedTuple):
@@ -41,63 +46,102 @@ class Moved(NamedTuple):
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged (
     campaign_id uuid, recipient bigint, reported_at timestamptz, chunk integer, code integer, attempt smallint,
-    rank smallint, parts smallint, requested boolean, part text COLLATE "C", status text COLLATE "C",
-    provider_status text COLLATE "C", batch_id text COLLATE "C"
+    scheduled smallint, given_up smallint, rank smallint, parts smallint, requested boolean, retries boolean,
+    retriable boolean, part text COLLATE "C", status text COLLATE "C", provider_status text COLLATE "C",
+    batch_id text COLLATE "C"
 ) ON COMMIT DELETE ROWS
+"""
+"""The columns of `messages`, in its order."""
+
+AWAITING = """
+({0}.rank IN (8, 9) AND {0}.given_up < {0}.attempt
+ AND ({0}.scheduled >= {0}.attempt OR ({0}.retries AND {0}.retriable)))
+"""
+"""A failure that is not final yet; as in the view `live.messages`."""
+
+SAME = "m.campaign_id = s.campaign_id AND m.recipient = s.recipient AND m.chunk = s.chunk"
+
+_STATES = f"""
+m.campaign_id, m.chunk, {{counted_before}} AS counted_before, old.attempt AS old_attempt, old.part AS old_part,
+old.status AS old_status, old.rank AS old_rank, {AWAITING.format("old")} AS old_awaiting,
+new.attempt, new.part, new.status, new.rank, {AWAITING.format("new")} AS awaiting
 """
 
 _MOVED = """
-SELECT campaign_id::text, chunk, counted_before, old_attempt, old_part, old_status, old_rank,
-       attempt, part, status, rank, count(*) AS messages
-FROM moved GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+SELECT campaign_id::text, chunk, counted_before, old_attempt, old_part, old_status, old_rank, old_awaiting,
+       attempt, part, status, rank, awaiting, count(*) AS messages
+FROM moved WHERE requested GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 """
 
 MARK_REQUESTED = f"""
 WITH moved AS (
-    UPDATE messages m SET requested = true FROM staged s
-    WHERE m.campaign_id = s.campaign_id AND m.recipient = s.recipient AND s.requested AND NOT m.requested
-    RETURNING m.campaign_id, m.chunk, false AS counted_before, m.attempt AS old_attempt, m.part AS old_part,
-              m.status AS old_status, m.rank AS old_rank, m.attempt, m.part, m.status, m.rank
+    UPDATE messages m SET requested = true, retries = s.retries FROM staged s
+    WHERE {SAME} AND s.requested AND NOT m.requested
+    RETURNING true AS requested, {_STATES.format(counted_before="false")}
 ) {_MOVED}
 """
 """Reported before it was requested: from now on it counts."""
 
+FOLLOW = f"""
+WITH moved AS (
+    UPDATE messages m SET scheduled = greatest(m.scheduled, s.scheduled), given_up = greatest(m.given_up, s.given_up)
+    FROM staged s WHERE {SAME} AND (s.scheduled > m.scheduled OR s.given_up > m.given_up)
+    RETURNING m.requested, {_STATES.format(counted_before="true")}
+) {_MOVED}
+"""
+"""What the dispatcher said about follow-ups."""
+
 RAISE = f"""
 WITH moved AS (
     UPDATE messages m SET reported_at = s.reported_at, code = s.code, attempt = s.attempt, rank = s.rank,
-        parts = s.parts, part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id
+        parts = s.parts, part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id,
+        retriable = s.retriable
     FROM staged s
-    WHERE m.campaign_id = s.campaign_id AND m.recipient = s.recipient
+    WHERE {SAME}
       AND (s.rank = 10, s.attempt, s.part, s.rank, s.reported_at, s.status, s.provider_status, s.code, s.parts,
            s.batch_id)
         > (m.rank = 10, m.attempt, m.part, m.rank, m.reported_at, m.status, m.provider_status, m.code, m.parts,
            m.batch_id)
-    RETURNING m.requested, m.campaign_id, m.chunk, true AS counted_before, old.attempt AS old_attempt,
-              old.part AS old_part, old.status AS old_status, old.rank AS old_rank,
-              new.attempt, new.part, new.status, new.rank
-) {_MOVED.replace("GROUP BY", "WHERE requested GROUP BY")}
+    RETURNING m.requested, {_STATES.format(counted_before="true")}
+) {_MOVED}
 """
 
 INSERT = f"""
 WITH moved AS (
-    INSERT INTO messages (campaign_id, recipient, reported_at, chunk, code, attempt, rank, parts, requested, part,
-                          status, provider_status, batch_id)
-    SELECT * FROM staged s
-    WHERE NOT EXISTS (SELECT FROM messages m WHERE m.campaign_id = s.campaign_id AND m.recipient = s.recipient)
-    RETURNING requested, campaign_id, chunk, false AS counted_before, attempt AS old_attempt, part AS old_part,
-              status AS old_status, rank AS old_rank, attempt, part, status, rank
-) {_MOVED.replace("GROUP BY", "WHERE requested GROUP BY")}
+    INSERT INTO messages AS m SELECT * FROM staged s WHERE NOT EXISTS (SELECT FROM messages m WHERE {SAME})
+    RETURNING m.requested, {_STATES.format(counted_before="false")}
+) {_MOVED}
 """
 
 
-async def apply(
-    connection: Connection, facts: Mapping[MessageKey, Fact], requested: AbstractSet[MessageKey]
-) -> list[Moved]:
-    """Join these facts into the table; `requested` are the messages that were asked for in this batch of records."""
-    if not facts:
+@dataclass(slots=True)
+class Facts:
+    """What is new about messages, joined per message."""
+
+    greatest: dict[MessageKey, Fact] = field(default_factory=dict)
+    requested: set[MessageKey] = field(default_factory=set)
+    follow: dict[MessageKey, Follow] = field(default_factory=dict)
+
+    def raise_to(self, key: MessageKey, fact: Fact) -> None:
+        """One more fact."""
+        known = self.greatest.get(key)
+        if known is None or fact > known:
+            self.greatest[key] = fact
+
+    def follows(self, key: MessageKey, follow: Follow) -> None:
+        """More is known of this message's follow-ups."""
+        known = self.follow.get(key)
+        self.follow[key] = follow if known is None else known.join(follow)
+
+
+async def apply(connection: Connection, facts: Facts) -> list[Moved]:
+    """Join these facts into the table."""
+    if not facts.greatest:
         return []
-    await connection.copy_to_table("staged", source=BytesIO(_rows(facts, requested)), format="text")
-    rows = await connection.fetch(MARK_REQUESTED) if requested else []
+    await connection.copy_to_table("staged", source=BytesIO(_rows(facts)), format="text")
+    rows = await connection.fetch(MARK_REQUESTED) if facts.requested else []
+    if any(f.scheduled or f.given_up for f in facts.follow.values()):
+        rows += await connection.fetch(FOLLOW)
     rows += await connection.fetch(RAISE)
     rows += await connection.fetch(INSERT)
     return [_moved(row) for row in rows]
@@ -105,25 +149,23 @@ async def apply(
 
 def _moved(row: Record) -> Moved:
     campaign_id, chunk, counted, *states, messages = row
-    before = State(states[0], states[1], states[2], states[3]) if counted else None
-    return Moved(campaign_id, chunk, before, State(states[4], states[5], states[6], states[7]), messages)
+    before = State(*states[:5]) if counted else None
+    return Moved(campaign_id, chunk, before, State(*states[5:]), messages)
 
 
-def _rows(facts: Mapping[MessageKey, Fact], requested: AbstractSet[MessageKey]) -> bytes:
+NOTHING = Follow()
+
+
+def _rows(facts: Facts) -> bytes:
     """The facts in PostgreSQL's text format for COPY. Only Sinch's own words can hold characters to escape."""
-    return "".join(
-        [
-            f"{key[0]}\t{key[1]}\t{f.reported_at or '-infinity'}\t{f.chunk}\t{f.code}\t{f.attempt}\t{f.rank}\t{f.parts}"
-            f"\t{'t' if key in requested else 'f'}\t{f.part}\t{f.status}\t{escape(f.provider_status)}"
-            f"\t{escape(f.batch_id)}\n"
-            for key, f in facts.items()
-        ]
-    ).encode()
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def escape(text: str) -> str:
-    """A foreign text as one field of a COPY row."""
-    return text if text.isalnum() else text.translate(_ESCAPES)
+    requested, follow, out = facts.requested, facts.follow, []
+    for key, f in facts.greatest.items():
+        _, attempt, part, rank, at, status, word, code, parts, batch_id = f
+        more = follow.get(key, NOTHING)
+        out.append(
+            f"{key[0]}\t{key[2]}\t{at or '-infinity'}\t{key[1]}\t{code}\t{attempt}\t{more.scheduled}"
+            f"\t{more.given_up}\t{rank}\t{parts}\t{'t' if key in requested else 'f'}"
+            f"\t{'t' if more.retries else 'f'}\t{'t' if code in TEMPORARY and may_pass(word, code) else 'f'}"
+            f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
+        )
+    return "".join(out).encode()

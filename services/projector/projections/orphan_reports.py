@@ -10,23 +10,26 @@ from contracts.events import DeliveryReported
 from infra.postgres.pool import Connection
 
 SAVE = """
-INSERT INTO orphan_reports AS o (event_id, batch_id, recipient, status, code, reported_at, seen, settled)
-VALUES ($1, $2, $3::text::bigint, $4, $5, $6::text::timestamptz, $7, $8)
-ON CONFLICT (event_id) DO UPDATE SET seen = o.seen OR excluded.seen, settled = o.settled OR excluded.settled
+INSERT INTO orphan_reports AS o (event_id, batch_id, recipient, status, code, reported_at, logged_at, seen, settled)
+VALUES ($1, $2, $3::text::bigint, $4, $5, $6::text::timestamptz, $7::text::timestamptz, $8, $9)
+ON CONFLICT (event_id) DO UPDATE SET seen = o.seen OR excluded.seen, settled = o.settled OR excluded.settled,
+    logged_at = least(o.logged_at, excluded.logged_at)
 """
 
 
 async def save(
-    connection: Connection, orphans: Sequence[DeliveryReported], settled: Sequence[DeliveryReported]
+    connection: Connection,
+    orphans: Sequence[tuple[DeliveryReported, str]],
+    settled: Sequence[tuple[DeliveryReported, str]],
 ) -> None:
-    """Note these orphans, and these that found their chunk."""
-    rows = [(r, True, False) for r in orphans] + [(r, False, True) for r in settled]
+    """Note these orphans, and these that found their chunk, each with the moment at which the log took it."""
+    rows = [(r, at, True, False) for r, at in orphans] + [(r, at, False, True) for r, at in settled]
     if rows:
         rows.sort(key=lambda row: row[0].event_id)  # one order of locks for all replicas
         await connection.executemany(
             SAVE,
             [
-                (r.event_id, r.batch_id, r.recipient, r.status, r.code, r.at or r.occurred_at, seen, found)
-                for r, seen, found in rows
+                (r.event_id, r.batch_id, r.recipient, r.status, r.code, r.at or r.occurred_at, logged_at, seen, found)
+                for r, logged_at, seen, found in rows
             ],
         )

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -12,10 +15,11 @@ from contracts import topics
 from contracts.events import CampaignRequested, decode
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.log import scan
+from infra.kafka.provision import provision
 from infra.postgres.pool import Pool
 from infra.process.health import add_health_routes
 from infra.process.settings import Settings
-from infra.process.world import World
+from infra.process.world import SystemIds, World
 from services.campaign.app import setup
 
 Client = TestClient[web.Request, web.Application]
@@ -34,17 +38,42 @@ async def start(database: str, kafka: KafkaConnection, world: World) -> AsyncIte
     async with AsyncExitStack() as stack:
 
         async def go(**more: Any) -> Client:
-            values = {
-                "database_url": database,
-                "kafka_bootstrap_servers": kafka.bootstrap_servers,
-                "kafka_topic_prefix": kafka.topic_prefix,
-            }
-            app = web.Application()
-            add_health_routes(app)
-            await setup(app, Settings(_env_file=None, **(values | more)), world)
-            return await stack.enter_async_context(TestClient(TestServer(app)))
+            return await stack.enter_async_context(await _service(database, kafka, world, **more))
 
         yield go
+
+
+async def _service(database: str, kafka: KafkaConnection, world: World, **more: Any) -> Client:
+    values: dict[str, Any] = {
+        "_env_file": None,
+        "database_url": database,
+        "kafka_bootstrap_servers": kafka.bootstrap_servers,
+        "kafka_topic_prefix": kafka.topic_prefix,
+    }
+    app = web.Application()
+    add_health_routes(app)
+    await setup(app, Settings(**(values | more)), world)
+    return TestClient(TestServer(app))
+
+
+@pytest.fixture(scope="module")
+async def standing(
+    request: pytest.FixtureRequest, postgres_dsn: str, template: str, kafka_bootstrap: str
+) -> AsyncIterator[Client]:
+    """A running service for those tests of a module that do not see each other; `SETTINGS` there are its settings."""
+    more = getattr(request.module, "SETTINGS", {})
+    name = f"standing_{SystemIds().uuid7().hex}"
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute(f"create database {name} template {template}")
+    kafka = KafkaConnection(kafka_bootstrap, topic_prefix=f"{name}-")
+    await provision(kafka, topics=[replace(topic, partitions=1) for topic in topics.TOPICS])
+    world = World()
+    dsn = urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    async with await _service(dsn, kafka, world, **more) as client:
+        yield client
+    await world.tasks.stop()
+    await connection.execute(f"drop database {name} with (force)")
+    await connection.close()
 
 
 @pytest.fixture
@@ -85,6 +114,6 @@ create table live.messages (campaign_id uuid, recipient bigint, chunk int, part 
 
 @pytest.fixture
 async def live(pool: Pool) -> Pool:
-    """This test's database with tables in the place of the projector's views, to be filled at will."""
+    """The test's database with tables in the place of the projector's views, to be filled at will."""
     await pool.execute(LIVE)
     return pool

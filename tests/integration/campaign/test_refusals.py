@@ -44,10 +44,10 @@ async def check_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     ],
 )
 async def test_a_body_that_is_no_request(
-    client: Client, raw: bytes, headers: dict[str, str], status: int, code: str
+    standing: Client, raw: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     """Every way in which bytes can fail to be a JSON object has its status and code."""
-    await check_problem(await client.post(SEND, data=raw, headers=headers), status, code)
+    await check_problem(await standing.post(SEND, data=raw, headers=headers), status, code)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ async def test_a_body_that_is_no_request(
         ({"a/b~c": 1}, "/a~1b~0c", "is not a field that is known here"),
     ],
 )
-async def test_a_wrong_field_is_named(client: Client, change: dict[str, Any], pointer: str, detail: str) -> None:
+async def test_a_wrong_field_is_named(standing: Client, change: dict[str, Any], pointer: str, detail: str) -> None:
     """400 says which field, and in words what is wrong with it."""
-    body = await check_problem(await client.post(SEND, json=HELLO | change), 400, "invalid_request")
+    body = await check_problem(await standing.post(SEND, json=HELLO | change), 400, "invalid_request")
     assert [(fault["pointer"], fault["detail"]) for fault in body["errors"]] == [(pointer, detail)]
 
 
-async def test_a_missing_message_is_named(client: Client) -> None:
+async def test_a_missing_message_is_named(standing: Client) -> None:
     """The guide's own bad request."""
-    body = await check_problem(await client.post(SEND, json={"recipients": [ADA]}), 400, "invalid_request")
+    body = await check_problem(await standing.post(SEND, json={"recipients": [ADA]}), 400, "invalid_request")
     assert body["errors"] == [{"pointer": "/message", "value": None, "detail": "is missing"}]
 
 
@@ -101,17 +101,17 @@ async def test_a_large_body_is_refused(start: Start, chunked: bool) -> None:
     await check_problem(answer, 413, "too_large")
 
 
-async def test_an_unknown_path(client: Client) -> None:
+async def test_an_unknown_path(standing: Client) -> None:
     """404 as a problem document."""
-    await check_problem(await client.get("/api/nothing"), 404, "not_found")
+    await check_problem(await standing.get("/api/nothing"), 404, "not_found")
 
 
 @pytest.mark.parametrize(
     ("path", "allowed"), [(SEND, "POST"), ("/api/campaigns", "GET"), ("/", "GET, HEAD"), ("/docs", "GET, HEAD")]
 )
-async def test_a_wrong_method(client: Client, path: str, allowed: str) -> None:
+async def test_a_wrong_method(standing: Client, path: str, allowed: str) -> None:
     """405 says in Allow which methods there are."""
-    answer = await client.delete(path)
+    answer = await standing.delete(path)
     await check_problem(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"] == allowed
 
@@ -145,9 +145,9 @@ BODIES = (
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=BODIES)
-async def test_any_body_is_accepted_or_refused(client: Client, raw: bytes) -> None:
+async def test_any_body_is_accepted_or_refused(standing: Client, raw: bytes) -> None:
     """Whatever the bytes, the answer is 202 or a problem of the client's, never a 500."""
-    answer = await client.post(SEND, data=raw, headers=JSON)
+    answer = await standing.post(SEND, data=raw, headers=JSON)
     body = await answer.json(content_type=None)
     assert answer.status == 202 or 400 <= answer.status < 500, (raw, body)
     assert answer.content_type == ("application/json" if answer.status == 202 else "application/problem+json")

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
@@ -34,6 +36,7 @@ class Broker:
     def frozen(self) -> Iterator[None]:
         """The broker stopped by SIGSTOP for a while: its sockets stay open and nothing is answered."""
         os.kill(self.kafka.pid, signal.SIGSTOP)
+        wait_frozen(self.kafka.pid)
         try:
             yield
         finally:
@@ -61,6 +64,21 @@ class Broker:
             await act(admin)
         finally:
             await admin.close()
+
+
+def wait_frozen(pid: int, within: float = 10.0) -> None:
+    """Wait until every thread stands still: a SIGSTOP takes its time on a busy machine, and one thread can still answer."""
+    deadline = time.monotonic() + within
+    while not all(_stands_still(task) for task in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, f"process {pid} still runs after SIGSTOP"
+
+
+def _stands_still(task: Path) -> bool:
+    try:
+        state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+        return True
+    return state == "T"
 
 
 async def all_values(connection: KafkaConnection, topic: str = TOPIC) -> dict[Partition, list[bytes | None]]:

@@ -104,20 +104,37 @@ async def test_second_run_in_the_same_home_is_refused(running: Run) -> None:
     assert running.info is not None
 
 
-@pytest.mark.parametrize("command", ["topics", "migrate"])
-async def test_commands_find_what_runs(running: Run, command: str) -> None:
-    """`topics` and `migrate` reach the servers that `run` runs, and find them as they should be."""
+async def _command(run: Run, *arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, command, env=running.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        *COMMAND, *arguments, env=run.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     output, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+@pytest.mark.parametrize("command", ["topics", "migrate"])
+async def test_commands_find_what_runs(running: Run, command: str) -> None:
+    """`topics` and `migrate` reach the servers that `run` runs, and find them as they should be."""
+    assert "as it should be" in (output := await _command(running, command)) or "up to date" in output
+
+
+async def test_sent_message_shows_in_the_status(running: Run) -> None:
+    """What `send` sends, `status` shows until it has its final status."""
+    sent = await _command(running, "send", "--to", "+15550120001", "--message", "Hello")
+    campaign = sent.split()[-1]
+
+    async def is_completed() -> bool:
+        return f"{campaign} completed: 1 requested, 1 delivered" in await _command(running, "status")
+
+    await until(is_completed, "the campaign is completed", 60)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ["http", "dispatcher", "projector", "simulator", "kafka", "postgres"])
 async def test_killed_part_comes_back(running: Run, name: str) -> None:
     """A part killed with -9 runs again, run.json says where, and the API is ready again."""
+    await until(lambda: name in running.ready().processes, f"{name} runs")
     before = running.ready().processes[name]
     os.kill(before, signal.SIGKILL)
 

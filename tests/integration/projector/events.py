@@ -1,5 +1,6 @@
 """Strategies for the events of one small campaign: two chunks, two attempts, every kind of fact."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from contracts.identity import derived_id
 
 CAMPAIGN = "01930000-0000-7000-8000-000000000001"
 CHUNKS = (["15550000001", "15550000002"], ["15550000004"])
+STRANGERS = ("15559999990", "15550000001")  # never requested in chunk 1; the second is another chunk's
 MOMENTS = [f"2026-03-01T12:00:0{n}.000Z" for n in range(4)]
 WORDS = ["Queued", "Dispatched", "Unknown", "Failed", "Delivered", "delivered", "Weird\tnew \\ word"]
 
@@ -20,17 +22,18 @@ def _id(name: str, *what: object) -> str:
 @st.composite
 def campaign_events(draw: st.DrawFn) -> list[e.AnyEvent]:
     """Both chunks requested, and any facts about them, each any number of times, in any order."""
+    asked = requests(draw(st.sampled_from([[], [60]])))
     facts = draw(st.lists(st.one_of(_reports(), _dispatches(), _recipient_facts()), min_size=4, max_size=25))
-    again = draw(st.lists(st.sampled_from([*requests(), *facts]), max_size=5))
-    return draw(st.permutations([*requests(), *facts, *again]))
+    again = draw(st.lists(st.sampled_from([*asked, *facts]), max_size=5))
+    return draw(st.permutations([*asked, *facts, *again]))
 
 
-def requests() -> list[e.AnyEvent]:
+def requests(retry_delays: Sequence[int] = ()) -> list[e.AnyEvent]:
     """What was asked for."""
     return [
         e.CampaignRequested(
             event_id=_id("requested", n), occurred_at=MOMENTS[0], campaign_id=CAMPAIGN, chunk=n, chunks=len(CHUNKS),
-            actor="test", body="Hello", recipients=recipients,
+            actor="test", body="Hello", recipients=recipients, retry_delays=list(retry_delays),
         )
         for n, recipients in enumerate(CHUNKS)
     ]  # fmt: skip
@@ -40,8 +43,8 @@ def requests() -> list[e.AnyEvent]:
 def _reports(draw: st.DrawFn) -> e.AnyEvent:
     chunk = draw(st.integers(0, 1))
     at, word = draw(st.one_of(st.none(), st.sampled_from(MOMENTS))), draw(st.sampled_from(WORDS))
-    recipient = draw(st.sampled_from([*CHUNKS[chunk], f"1555999999{chunk}"]))
-    code, attempt = draw(st.sampled_from([0, 401, 15])), draw(st.integers(1, 2))
+    recipient = draw(st.sampled_from([*CHUNKS[chunk], STRANGERS[chunk]]))
+    code, attempt = draw(st.sampled_from([0, 401, 15, 404])), draw(st.integers(1, 2))
     return e.DeliveryReported(
         event_id=_id("report", chunk, at, word, recipient, code, attempt), occurred_at=at or MOMENTS[0],
         campaign_id=CAMPAIGN, chunk=chunk, attempt=attempt, batch_id="01BATCH-1", recipient=recipient, status=word,
@@ -53,15 +56,16 @@ def _reports(draw: st.DrawFn) -> e.AnyEvent:
 def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
     chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
     kind = draw(st.sampled_from([e.SendAttempted, e.BatchAccepted, e.BatchInDoubt, e.BatchRefused, e.BatchCancelled]))
+    said = draw(st.sampled_from(["", "Queued"]))
     more: dict[type, dict[str, Any]] = {
         e.SendAttempted: {"recipients": CHUNKS[chunk][:1], "sender": "1", "client_reference": "r"},
         e.BatchAccepted: {"batch_id": "01BATCH", "client_reference": "r"},
         e.BatchInDoubt: {"why": "", "client_reference": "r"},
         e.BatchRefused: {"http_status": 400, "client_reference": "r"},
-        e.BatchCancelled: {"actor": "test"},
+        e.BatchCancelled: {"actor": "test", "provider_said": said},
     }
     event: e.AnyEvent = kind(
-        event_id=_id(kind.__name__, chunk, attempt, at), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
+        event_id=_id(kind.__name__, chunk, attempt, at, said), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
         attempt=attempt, **more[kind],
     )  # fmt: skip
     return event
@@ -71,7 +75,14 @@ def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
 def _recipient_facts(draw: st.DrawFn) -> e.AnyEvent:
     chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
     kind, more = draw(
-        st.sampled_from([(e.RecipientsSuppressed, {"reason": "opted out"}), (e.ReportNeverCame, {"batch_id": "b"})])
+        st.sampled_from(
+            [
+                (e.RecipientsSuppressed, {"reason": "opted out"}),
+                (e.ReportNeverCame, {"batch_id": "b"}),
+                (e.FollowUpScheduled, {"due_at": MOMENTS[3]}),
+                (e.FollowUpGivenUp, {"reason": "no delay is left"}),
+            ]
+        )
     )
     event: e.AnyEvent = kind(
         event_id=_id(kind.__name__, chunk, attempt, at), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,

@@ -1,68 +1,107 @@
 """The projection in plain Python, as DESIGN §6 says it: what the real one is compared with."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from contracts import events as e
+from contracts.follow_ups import may_pass
 from contracts.statuses import NEVER_CAME, OURS, standing_of
 
-PENDING = (0, "", "pending", "")
+Message = tuple[str, int, str]
+"""(campaign_id, chunk, recipient)."""
 
 
-def statuses(events: Sequence[e.AnyEvent]) -> dict[str, tuple[int, str]]:  # noqa: C901 - a fold is a list of cases
-    """Recipient → (attempt, status) of every requested message."""
-    own: dict[str, tuple[object, ...]] = {}
-    batches: dict[tuple[int, int, str], tuple[int, str, str, str]] = {}
-    requested, chunk_of = set[str](), dict[str, int]()
+class Shown(NamedTuple):
+    """What a reader sees of a message."""
 
-    def fact(event: object, who: str, rank: int, at: str, status: str, *rest: object) -> None:
-        key = (rank == 10, event.attempt, event.part, rank, at, status, *(rest or ("", -1, 0, "")))  # type: ignore[attr-defined]
-        own[who] = max(own.get(who, key), key)
-        chunk_of[who] = event.chunk  # type: ignore[attr-defined]
+    attempt: int
+    status: str
+    final: bool
 
-    for event in events:
-        match event:
-            case e.CampaignRequested():
-                for who in event.recipients:
-                    requested.add(who)
-                    chunk_of[who] = event.chunk
-                    own[who] = max(own.get(who, (False, 1, "")), (False, 1, "", 0, "", "", "", -1, 0, ""))
-            case e.DeliveryReported():
-                s = standing_of(event.status)
-                fact(
-                    event,
-                    event.recipient,
+
+WHOLE = {e.SendAttempted: "attempted", e.BatchAccepted: "sent", e.BatchInDoubt: "in_doubt", e.BatchRefused: "refused",
+         e.BatchCancelled: "cancelled", e.BatchExpired: "expired"}  # fmt: skip
+
+
+def _own(event: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """(recipient, fact) of each message that the event moves; the greatest fact wins."""
+    place = (event.attempt, event.part) if hasattr(event, "attempt") else (1, "")
+    nothing = (False, *place, 0, "", "", "", -1, 0, "")
+    match event:
+        case e.DeliveryReported():
+            s = standing_of(event.status)
+            yield (
+                event.recipient,
+                (
+                    s.rank == 10,
+                    *place,
                     s.rank,
                     event.at or "",
                     s.status,
                     event.status,
                     event.code,
-                    0,
+                    event.parts or 0,
                     event.batch_id,
-                )
-            case e.RecipientsSuppressed():
-                for who in event.recipients:
-                    fact(event, who, OURS["suppressed"].rank, event.occurred_at, "suppressed")
-            case e.ReportNeverCame():
-                for who in event.recipients:
-                    fact(event, who, NEVER_CAME.rank, event.occurred_at, NEVER_CAME.status)
-            case e.SendAttempted() | e.BatchAccepted() | e.BatchInDoubt() | e.BatchRefused() | e.BatchCancelled():
-                name = {"SendAttempted": "attempted", "BatchAccepted": "sent", "BatchInDoubt": "in_doubt",
-                        "BatchRefused": "refused", "BatchCancelled": "cancelled"}[type(event).__name__]  # fmt: skip
-                key = (event.chunk, event.attempt, event.part)
-                batches[key] = max(batches.get(key, PENDING), (OURS[name].rank, event.occurred_at, name, ""))
-                if isinstance(event, e.SendAttempted) and event.attempt > 1:
-                    for who in event.recipients:
-                        fact(event, who, 0, "", "")
-    answer = {}
-    for who in requested:
-        _, attempt, part, rank, _, status = own[who][:6]
-        batch = batches.get((chunk_of[who], attempt, part), PENDING)  # type: ignore[arg-type]
-        stands = rank >= 7 or (rank > 0 and rank >= batch[0])  # type: ignore[operator]
-        answer[who] = (attempt, status if stands else batch[2])
-    return answer  # type: ignore[return-value]
+                ),
+            )
+        case e.RecipientsSuppressed() | e.RecipientsRefused() | e.ReportNeverCame():
+            name = {"RecipientsSuppressed": "suppressed", "RecipientsRefused": "refused"}.get(type(event).__name__, "")
+            s = OURS.get(name, NEVER_CAME)
+            yield from (
+                (r, (False, *place, s.rank, event.occurred_at, s.status, "", -1, 0, "")) for r in event.recipients
+            )
+        case e.CampaignRequested() | e.FollowUpScheduled() | e.FollowUpGivenUp():
+            yield from ((r, nothing) for r in event.recipients)
+        case e.SendAttempted() if event.attempt > 1 or event.part:
+            yield from ((r, nothing) for r in event.recipients)
 
 
-def counts(events: Sequence[e.AnyEvent]) -> Counter[str]:
+def statuses(events: Iterable[e.AnyEvent]) -> dict[Message, Shown]:
+    """What is shown of every requested message."""
+    own: dict[Message, Any] = {}
+    batches: dict[tuple[object, ...], tuple[int, str, str]] = {}
+    requested, retries = set[Message](), set[Message]()
+    scheduled, given_up = Counter[Message](), Counter[Message]()
+    for event in events:
+        if getattr(event, "chunk", None) is None:
+            continue
+        chunk: Any = (event.campaign_id, event.chunk)  # type: ignore[union-attr]
+        for who, fact in _own(event):
+            key = (*chunk, who)
+            own[key] = max(own.get(key, fact), fact)
+        match event:
+            case e.CampaignRequested():
+                requested |= {(*chunk, r) for r in event.recipients}
+                retries |= {(*chunk, r) for r in event.recipients if event.retry_delays}
+            case e.FollowUpScheduled() | e.FollowUpGivenUp():
+                said = scheduled if isinstance(event, e.FollowUpScheduled) else given_up
+                for r in event.recipients:
+                    said[event.campaign_id, event.chunk, r] = max(
+                        said[event.campaign_id, event.chunk, r], event.attempt
+                    )
+            case _ if type(event) in WHOLE:
+                at_sinch = isinstance(event, e.BatchCancelled) and event.provider_said
+                name = "sent" if at_sinch else WHOLE[type(event)]
+                batch = (*chunk, event.attempt, event.part)  # type: ignore[union-attr]
+                stands = (OURS[name].rank, event.occurred_at, name)
+                batches[batch] = max(batches.get(batch, stands), stands)
+    return {m: _shown(own[m], batches, m, m in retries, scheduled[m], given_up[m]) for m in requested}
+
+
+def _shown(  # noqa: PLR0917 - everything that is known of one message
+    fact: Any, batches: dict[tuple[object, ...], tuple[int, str, str]], m: Message, retries: bool, scheduled: int,
+    given_up: int,
+) -> Shown:  # fmt: skip
+    """The message's own fact when it is settled or not below its batch's, else the batch's."""
+    _, attempt, part, rank, _, status, word, code = fact[:8]
+    batch = batches.get((m[0], m[1], attempt, part), (0, "", "pending"))
+    if rank < 7 and (rank == 0 or rank < batch[0]):
+        return Shown(attempt, batch[2], final=batch[0] >= 7)
+    followed = scheduled >= attempt or (retries and may_pass(word, code))
+    return Shown(attempt, status, final=rank >= 7 and not (8 <= rank < 10 and given_up < attempt and followed))
+
+
+def counts(shown: dict[Message, Shown]) -> Counter[str]:
     """Requested messages by status."""
-    return Counter(status for _, status in statuses(events).values())
+    return Counter(s.status for s in shown.values())

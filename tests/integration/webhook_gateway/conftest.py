@@ -1,10 +1,11 @@
 """The gateway as it runs, in front of a real Kafka."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -14,8 +15,17 @@ from infra.process.settings import Settings
 from infra.process.world import World
 from services.webhook_gateway.app import setup
 
+PATH = "/api/webhooks/delivery-reports"
+
 Client = TestClient[web.Request, web.Application]
 Start = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+def log_output() -> Iterator[list[Any]]:
+    """The log lines of this test, as values."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
 
 
 @pytest.fixture

@@ -86,6 +86,14 @@ def test_a_code_is_explained() -> None:
     assert code.advice
 
 
+def test_nothing_is_to_be_done_about_what_was_delivered() -> None:
+    """Code 0 is also "unknown error" in Sinch's list, where it may be sent again; not when the word is Delivered."""
+    delivered = msgspec.structs.replace(MESSAGE, status="delivered", provider_status="Delivered", code=0)
+    code = message_answer(str(ID), delivered).code
+    assert code is not None
+    assert (code.permanence, code.advice) == ("none", "Nothing to do.")
+
+
 def test_numbers_are_shown_with_a_plus() -> None:
     """Inside they are digits; people get them as they write them."""
     assert message_answer(str(ID), MESSAGE).recipient == "+15551231234"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts import events, topics
+from contracts.consent import Keywords
 from contracts.events import decode
 from contracts.identity import parse_reference, pseudonym
 from services.webhook_gateway.translate import MOST_DEAD_BYTES, Translator
@@ -25,11 +26,14 @@ FULL: dict[str, Any] = {
 }  # fmt: skip
 
 
+TRANSLATOR = Translator(lambda number: pseudonym(number, "k" * 16), Keywords())
+
+
 def translate(body: Any) -> tuple[str, list[tuple[str, str, events.AnyEvent]]]:
     """(type, [(topic, key, event)]) of a callback."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    kind, entries = Translator(lambda number: pseudonym(number, "k" * 16)).entries(raw, NOW)
-    return kind, [(entry.topic, entry.key, decode(entry.value)) for entry in entries]
+    said = TRANSLATOR.read(raw, NOW)
+    return said.kind, [(entry.topic, entry.key, decode(entry.value)) for entry in said.entries]
 
 
 def test_a_recipients_report_is_placed_by_its_reference() -> None:

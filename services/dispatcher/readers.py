@@ -1,0 +1,58 @@
+"""How far the readers are whose lag stops all claims.
+
+Those of consent, because a STOP could be unread, and of our own attempts, because a restored ledger could not know one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from contracts import topics
+from infra.kafka.log import Partition
+from infra.postgres.pool import Pool
+from infra.process.world import Clock
+
+FENCING = (topics.CONSENT, topics.DISPATCHES)
+
+
+class Readers:
+    """Table `dispatch.readers`: when each partition was last read to what was its end at that moment."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._ends: dict[Partition, tuple[int, float]] = {}
+
+    REGISTER = """
+    INSERT INTO dispatch.readers (topic, partition, caught_up_at)
+    SELECT *, '-infinity' FROM unnest($1::text[], $2::integer[]) ON CONFLICT DO NOTHING
+    """
+
+    async def register(self, partitions: Sequence[Partition]) -> None:
+        """Every partition of the fencing topics counts, also one that nobody reads yet."""
+        await self._pool.execute(self.REGISTER, [p.topic for p in partitions], [p.partition for p in partitions])
+
+    def forget(self) -> None:
+        """The partitions changed hands."""
+        self._ends.clear()
+
+    def ends(self, ends: Mapping[Partition, int], seen_at: float) -> None:
+        """Where the log ended at `seen_at` (seconds since boot). An end noted before and not yet reached stays."""
+        for partition, end in ends.items():
+            if partition.topic in FENCING:
+                self._ends.setdefault(partition, (end, seen_at))
+
+    REACHED = """
+    UPDATE dispatch.readers r SET caught_up_at = greatest(r.caught_up_at, now() - n.age * interval '1 second')
+    FROM unnest($1::text[], $2::integer[], $3::float8[]) AS n (topic, partition, age)
+    WHERE r.topic = n.topic AND r.partition = n.partition
+    """
+
+    async def reached(self, offsets: Mapping[Partition, int]) -> None:
+        """Everything before these offsets is in the ledger: note the ends that this reaches."""
+        done = {p: seen_at for p, (end, seen_at) in self._ends.items() if offsets.get(p, -1) >= end}
+        if not done:
+            return
+        now = self._clock.boot()
+        ages = [now - seen_at for seen_at in done.values()]
+        await self._pool.execute(self.REACHED, [p.topic for p in done], [p.partition for p in done], ages)
+        for partition in done:
+            del self._ends[partition]

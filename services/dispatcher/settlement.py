@@ -1,0 +1,141 @@
+"""What came of an offer, into the ledger. A row changes only while it is attempting and ours."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.identity import Reference
+from infra.postgres.pool import Pool
+from infra.process.world import Tasks
+from services.dispatcher.ledger import columns
+
+_KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
+_OURS = f"{_KEY} AND state = 'attempting' AND owner = $5"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An accepted offer; `first_look` seconds until its reports are asked for if they have not all come."""
+
+    reference: Reference
+    batch_id: str
+    first_look: float
+
+
+class Settlement:
+    """Settles rows of one owner. Acceptances that come at the same time are written together."""
+
+    def __init__(self, pool: Pool, owner: int, tasks: Tasks) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._tasks = tasks
+        self._waiting: list[tuple[Acceptance, asyncio.Future[None]]] = []
+        self._writing = False
+
+    ACCEPT = """
+    UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, owner = NULL, accepted_at = now(),
+        next_look_at = now() + n.first_look * interval '1 second'
+    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $6::text[], $7::float8[])
+         AS n (campaign_id, chunk, attempt, part, batch_id, first_look)
+    WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
+      AND b.state = 'attempting' AND b.owner = $5
+    """
+
+    async def accept(self, acceptance: Acceptance) -> None:
+        """Sinch has it. Nothing changes when the row is no longer ours."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((acceptance, done))
+        if not self._writing:
+            self._writing = True
+            self._tasks.spawn("settlement", self._write())
+        await done
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                try:
+                    await self._accept([acceptance for acceptance, _ in batch])
+                except Exception as error:  # noqa: BLE001 - every waiting offer must hear of it
+                    for _, done in batch:
+                        if not done.done():
+                            done.set_exception(error)
+                else:
+                    for _, done in batch:
+                        if not done.done():
+                            done.set_result(None)
+        finally:
+            self._writing = False
+
+    async def _accept(self, acceptances: Sequence[Acceptance]) -> None:
+        keys = columns([a.reference for a in acceptances])
+        ids, looks = [a.batch_id for a in acceptances], [a.first_look for a in acceptances]
+        await self._pool.execute(self.ACCEPT, *keys, self._owner, ids, looks)
+
+    END = f"UPDATE dispatch.batches SET state = $6, owner = NULL WHERE {_OURS}"
+
+    async def end(self, reference: Reference, state: str) -> None:
+        """No further offer of this row: `refused` or `given_up`."""
+        await self._change(self.END, reference, state)
+
+    PUT_BACK = f"""
+    UPDATE dispatch.batches SET state = 'due', owner = NULL, due_at = now() + $6 * interval '1 second' WHERE {_OURS}
+    """
+
+    async def put_back(self, reference: Reference, delay: float) -> None:
+        """Surely not accepted: due again, as the same attempt, after `delay` seconds."""
+        await self._change(self.PUT_BACK, reference, delay)
+
+    PUT_BACK_FOR = f"UPDATE dispatch.batches SET state = 'due', owner = NULL, recipients = $6 WHERE {_OURS}"
+
+    async def put_back_for(self, reference: Reference, recipients: list[str]) -> None:
+        """Surely not accepted: due again at once, for these only."""
+        await self._change(self.PUT_BACK_FOR, reference, recipients)
+
+    SPLIT = f"UPDATE dispatch.batches SET state = 'split', owner = NULL WHERE {_OURS} RETURNING rank_at, follows"
+    PART = """
+    INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, due_at, rank_at, recipients, follows)
+    VALUES ($1, $2, $3, $4, 'due', 'split', now(), $5, $6, $7) ON CONFLICT DO NOTHING
+    """
+
+    async def split(self, reference: Reference, parts: Sequence[tuple[str, list[str]]]) -> None:
+        """Surely not accepted: due again as parts, each (part, recipients) with a reference of its own."""
+        r = reference
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self.SPLIT, r.campaign_id, r.chunk, r.attempt, r.part, self._owner)
+            if row is None:
+                return
+            for part, recipients in parts:
+                more = row["rank_at"], recipients, row["follows"]
+                await connection.execute(self.PART, r.campaign_id, r.chunk, r.attempt, part, *more)
+
+    DOUBT = f"""
+    UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL, looks = 0,
+        next_look_at = attempted_at + $6 * interval '1 second' WHERE {_OURS}
+    """
+
+    async def doubt(self, reference: Reference, grace: float) -> None:
+        """Nobody knows: looked for at Sinch, not before `grace` seconds after it was claimed."""
+        await self._change(self.DOUBT, reference, grace)
+
+    SLOW = """
+    UPDATE dispatch.plan SET
+        factor = CASE WHEN slowed_at < now() - interval '1 second' THEN greatest($2, least(1,
+            factor + extract(epoch FROM least(now() - slowed_at, interval '1 day')) * $3) / 2) ELSE factor END,
+        slowed_at = CASE WHEN slowed_at < now() - interval '1 second' THEN now() ELSE slowed_at END,
+        slow_until = greatest(slow_until, now() + $1 * interval '1 second')
+    """
+
+    async def slow_down(self, seconds: float, least: float, recovery: float) -> None:
+        """Nothing goes for so long, by any replica; then at half the rate, which recovers by itself."""
+        await self._pool.execute(self.SLOW, seconds, least, recovery)
+
+    BLOCK = "UPDATE dispatch.plan SET blocked_reason = $1, blocked_at = now() WHERE blocked_reason IS NULL"
+
+    async def block(self, reason: str) -> None:
+        """Nothing goes until an operator resumes."""
+        await self._pool.execute(self.BLOCK, reason)
+
+    async def _change(self, sql: str, reference: Reference, *values: object) -> None:
+        r = reference
+        await self._pool.execute(sql, r.campaign_id, r.chunk, r.attempt, r.part, self._owner, *values)

@@ -1,0 +1,89 @@
+"""What records mean to the ledger. Pure: events in, what is to be taken in out.
+
+From the requests: work. From our own attempts: what a restored ledger does not know. From the reports: proof that an
+offer arrived, failures that may pass, opt-outs, a blocked account, orphans. From control and consent: their last word.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts import events as e
+from contracts.codes import ACCOUNT_BLOCKED, OPTED_OUT, Permanence, code_of
+from contracts.events import AnyEvent
+from contracts.identity import Reference
+from contracts.statuses import standing_of
+
+DELIVERED = "delivered"
+
+
+@dataclass(slots=True)
+class Taken:
+    """Everything that a number of records says, each once."""
+
+    requests: dict[tuple[str, int], tuple[e.CampaignRequested, bytes]] = field(default_factory=dict)
+    attempts: list[e.SendAttempted] = field(default_factory=list)
+    decisions: list[e.ControlEvent] = field(default_factory=list)
+    consent: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    reported: dict[Reference, str] = field(default_factory=dict)
+    failed: list[e.DeliveryReported] = field(default_factory=list)
+    delivered: set[tuple[str, str]] = field(default_factory=set)
+    opted_out: list[e.DeliveryReported] = field(default_factory=list)
+    orphans: list[tuple[e.DeliveryReported, bytes]] = field(default_factory=list)
+    blocked: str | None = None
+
+    def take(self, event: AnyEvent, raw: bytes) -> None:
+        """Take in one event; one that means nothing here changes nothing."""
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, raw)
+
+    def requested(self, event: e.CampaignRequested, raw: bytes) -> None:
+        """A chunk to send."""
+        self.requests[event.campaign_id, event.chunk] = event, raw
+
+    def consented(self, event: e.RecipientOptedOut | e.RecipientOptedIn, _raw: bytes) -> None:
+        """The latest word counts, by Sinch's `received_at`; a tie counts as opted out."""
+        said = (event.received_at, isinstance(event, e.RecipientOptedOut))
+        self.consent[event.recipient] = max(self.consent.get(event.recipient, said), said)
+
+    def report(self, event: e.DeliveryReported, raw: bytes) -> None:
+        """What became of one message."""
+        if event.code in OPTED_OUT:
+            self.opted_out.append(event)
+        if event.code == ACCOUNT_BLOCKED:
+            self.blocked = "delivery code 413: the account is blocked, potentially out of credits"
+        if event.campaign_id is None or event.chunk is None or event.attempt is None:
+            self.orphans.append((event, raw))
+            return
+        self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
+        standing = standing_of(event.status)
+        if standing.status == DELIVERED:
+            self.delivered.add((event.campaign_id, event.recipient))
+        elif may_pass(event):
+            self.failed.append(event)
+
+    def reported_batch(self, event: e.BatchReported, _raw: bytes) -> None:
+        """A summary proves that the offer arrived."""
+        if event.campaign_id is not None and event.chunk is not None and event.attempt is not None:
+            self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
+
+
+def may_pass(event: e.DeliveryReported) -> bool:
+    """Whether sending again may help: a final failure whose code Sinch calls temporary. Unknown is never sent again."""
+    standing = standing_of(event.status)
+    failed = standing.final and standing.status not in (DELIVERED, "unknown")
+    return failed and event.code != 0 and code_of(event.code).permanence is Permanence.TEMPORARY
+
+
+_HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {
+    e.CampaignRequested: Taken.requested,
+    e.SendAttempted: lambda taken, event, _: taken.attempts.append(event),
+    e.CampaignPaused: lambda taken, event, _: taken.decisions.append(event),
+    e.CampaignResumed: lambda taken, event, _: taken.decisions.append(event),
+    e.CampaignCancelled: lambda taken, event, _: taken.decisions.append(event),
+    e.RecipientOptedOut: Taken.consented,
+    e.RecipientOptedIn: Taken.consented,
+    e.DeliveryReported: Taken.report,
+    e.BatchReported: Taken.reported_batch,
+}

@@ -1,0 +1,67 @@
+"""What was read at once: the records, what they change, and the offsets that move with them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from contracts.events import AnyEvent
+from infra.kafka.log import Partition, Record
+from infra.postgres.offsets import Step
+from infra.process.world import iso
+from services.projector.fold import Changes
+from services.projector.marks import mark_of
+
+Read = tuple[Partition, Record, AnyEvent | None]
+"""A record with its event; None: without effect."""
+
+
+class Batch:
+    """Records in the order in which they were read, from the offsets `start` on, folded."""
+
+    def __init__(self, start: Mapping[Partition, int]) -> None:
+        self.start = dict(start)
+        self.reads: list[Read] = []
+        self.changes = Changes()
+        self._last: dict[Partition, Record] = {}
+        self._logged = (-1, "")
+
+    @classmethod
+    def of(cls, start: Mapping[Partition, int], reads: Iterable[Read]) -> "Batch":
+        """These reads, folded."""
+        batch = cls(start)
+        for read in reads:
+            batch.take(read)
+        return batch
+
+    def take(self, read: Read) -> None:
+        """Fold one more record, the next of its partition."""
+        self.reads.append(read)
+        partition, record, event = read
+        self._last[partition] = record
+        if event is not None:
+            self.changes.take(event, partition.partition, self._logged_at(record.timestamp), record.offset)
+
+    def _logged_at(self, milliseconds: int) -> str:
+        """The broker's time of append, as text; many records in a row have the same."""
+        if self._logged[0] != milliseconds:
+            self._logged = milliseconds, iso(datetime.fromtimestamp(milliseconds / 1000, UTC))
+        return self._logged[1]
+
+    def ends(self) -> dict[Partition, int]:
+        """The next offset of each partition after this batch."""
+        return {partition: record.offset + 1 for partition, record in self._last.items()}
+
+    def steps(self) -> dict[Partition, Step]:
+        """The offsets that move with this batch."""
+        return {p: Step(self.start[p], r.offset + 1, mark_of(r)) for p, r in self._last.items()}
+
+    def counts(self) -> Counter[Partition]:
+        """Records by partition."""
+        return Counter(partition for partition, _, _ in self.reads)
+
+    def halves(self) -> Iterator["Batch"]:
+        """The first half and the second, each folded anew."""
+        middle = len(self.reads) // 2
+        first = Batch.of(self.start, self.reads[:middle])
+        yield first
+        yield Batch.of(self.start | first.ends(), self.reads[middle:])

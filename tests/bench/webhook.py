@@ -1,0 +1,264 @@
+"""Benchmark `webhook`: the gateway as it is run, on one core, beside an aiohttp app that only reads the body.
+
+The gateway does all it does in production: token, signature, append acknowledged by a real broker, a JSON log line to
+a file, metrics. Load and broker are held to the other cores. Every request is its own, signed with a nonce of its own:
+a repeated one would be recognised and cost less.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from contracts import topics
+from contracts.consent import Keywords
+from contracts.topics import TOPICS
+from infra.kafka.connection import KafkaConnection
+from infra.kafka.embedded import EmbeddedKafka
+from infra.kafka.log import Appender, Entry, Partition, Scanner, scan
+from infra.kafka.provision import provision
+from infra.process.ports import free_port
+from infra.process.world import SystemIds, World
+from infra.sinch.wire.callback_bytes import encode_callback
+from infra.sinch.wire.callbacks import BatchReport, RecipientReport, StatusCount
+from infra.sinch.wire.signature import signature_headers
+from services.webhook_gateway.translate import Translator
+from tests.bench.generator import Load, load, post, write_requests
+from tests.bench.harness import Row, measured_core, other_cores, publish, row
+from tests.bench.processes import cpu_seconds, pin_all, pinned, resident_mb, until_answers
+
+SECONDS = 8
+SETTLE_SECONDS = 0.5
+CONNECTIONS = 64
+REQUESTS = 250_000  # more than one run takes, so none is sent twice; about 200 MB in wrk's memory
+FULL_RECIPIENTS = 1_000
+RAW_RECORDS = 200_000
+TOKEN, SECRET = "benchmark-token", "benchmark-secret"
+TARGET = f"/api/webhooks/delivery-reports?token={TOKEN}"
+PATH = TARGET.partition("?")[0]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are during the benchmark."""
+
+    folder: Path
+    kafka: KafkaConnection
+    reports: Path
+    warm: Path
+    full: Path
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One program under load: what the load saw, processor time a request, memory, and where the log ended before."""
+
+    load: Load
+    micros: float
+    megabytes: float
+    before: dict[Partition, int]
+
+    def __str__(self) -> str:
+        return f"{self.load}, {self.micros:.1f} µs of processor a request"
+
+
+def main() -> None:
+    """`make bench NAME=webhook`."""
+    sys.stdout.write(f"{publish('webhook', asyncio.run(_measure()))}\n")
+
+
+async def _measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="heliograph-bench-") as name:
+        folder = Path(name)
+        broker = EmbeddedKafka(folder / "kafka")
+        await broker.start()
+        try:
+            pin_all(broker.pid, other_cores())
+            kafka = KafkaConnection(broker.bootstrap_servers)
+            await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
+            place = Place(folder, kafka, folder / "reports", folder / "warm", folder / "full")
+            write_requests(place.reports, _reports(REQUESTS))
+            write_requests(place.warm, _reports(REQUESTS // 10))
+            write_requests(place.full, _full_reports(500))
+            return await _rows(place)
+        finally:
+            await broker.stop()
+
+
+async def _rows(place: Place) -> list[Row]:
+    floor = await _floor(place)
+    one = await _proven(place)
+    missing = one.load.requests - one.load.failed - await _appended_since(place.kafka, one.before)
+    bare = await _bare(place)
+    body_only = "aiohttp app that only reads the body"
+    return [
+        row(
+            "report: token, signature, acked publish, log line, metrics", one.load.per_second, "req/s",
+            (body_only, floor.load.per_second), target="ratio 0.50, stretch 0.55",
+            notes=f"{one}; yardstick {floor}; 64 connections, one core for each of the two, load and broker elsewhere",
+        ),
+        row("the same, processor time", one.micros, "µs/req", (body_only, floor.micros), target="ratio 2.0 or less",
+            notes="the same figure read from the processor's account: other programs on the core do not disturb it"),
+        row("the same, p99", one.load.p99_ms, "ms", (body_only, floor.load.p99_ms), target="below 8 ms"),
+        row("reports answered 200 and missing from the log", max(0, missing), "reports", target="0",
+            notes=f"{one.load.requests - one.load.failed} answered 200, counted by distinct event ids"),
+        row("memory of the gateway after that run", one.megabytes, "MB", target="below 300 MB"),
+        row("the same without token and signature", bare.load.per_second, "req/s", (body_only, floor.load.per_second),
+            notes=str(bare)),
+        await _full(place),
+        await _two(place, one.load),
+    ]  # fmt: skip
+
+
+async def _floor(place: Place) -> Measured:
+    port = free_port()
+    argv = [sys.executable, "-m", "tests.bench.webhook_yardstick", str(port)]
+    async with pinned(argv, [measured_core()], output=place.folder / "yardstick.log") as child:
+        await until_answers(f"http://127.0.0.1:{port}/")
+        return await _under_load(place, port, child.pid)
+
+
+async def _under_load(place: Place, port: int, pid: int) -> Measured:
+    """A short run to warm up with requests of its own, then the measured one, whose requests are sent once each."""
+    await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
+    await asyncio.sleep(SETTLE_SECONDS)
+    before, cpu = await _ends(place.kafka), cpu_seconds(pid)
+    seen = await load(port, place.reports, on=other_cores(), connections=CONNECTIONS, seconds=SECONDS)
+    micros = (cpu_seconds(pid) - cpu) / max(seen.requests, 1) * 1e6
+    return Measured(seen, micros, resident_mb(pid), before)
+
+
+@asynccontextmanager
+async def _gateway(
+    place: Place, *, on: list[int] | None = None, processes: int = 1, proofs: bool = True
+) -> AsyncIterator[tuple[int, int]]:
+    """The gateway as `heliograph webhook-gateway` runs it: gives its port and process id."""
+    port = free_port()
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": place.kafka.bootstrap_servers, "PRIVACY_KEY": "benchmark-privacy-key",
+        "WEBHOOK_PORT": str(port), "LOG_FORMAT": "json", "METRICS_PORT": "0",
+        "WEBHOOK_TOKEN": TOKEN if proofs else "", "SINCH_WEBHOOK_SECRET": SECRET if proofs else "",
+    }  # fmt: skip
+    argv = [sys.executable, "-m", "services.cli", "webhook-gateway", "--processes", str(processes)]
+    async with pinned(argv, on or [measured_core()], output=place.folder / "gateway.log", env=env) as child:
+        await until_answers(f"http://127.0.0.1:{port}/readyz")
+        yield port, child.pid
+
+
+async def _proven(place: Place) -> Measured:
+    async with _gateway(place) as (port, pid):
+        return await _under_load(place, port, pid)
+
+
+async def _bare(place: Place) -> Measured:
+    async with _gateway(place, proofs=False) as (port, pid):
+        return await _under_load(place, port, pid)
+
+
+async def _full(place: Place) -> Row:
+    """Full reports of 1,000 recipients, beside the same records appended by nothing but the appender."""
+    async with _gateway(place, proofs=False) as (port, _):
+        await load(port, place.full, on=other_cores(), connections=8, seconds=1)
+        measured = await load(port, place.full, on=other_cores(), connections=8, seconds=SECONDS)
+    return row(
+        "full batch report of 1,000 recipients", measured.per_second * FULL_RECIPIENTS, "recipient events/s",
+        ("raw append in batches, one core", await _raw(place)), target="100,000", notes=f"8 connections; {measured}",
+    )  # fmt: skip
+
+
+async def _raw(place: Place) -> float:
+    """Records a second of `append_all` alone, from a process on the measured core."""
+    argv = [sys.executable, "-m", "tests.bench.webhook", "raw", place.kafka.bootstrap_servers]
+    output = place.folder / "raw.log"
+    async with pinned(argv, [measured_core()], output=output) as child:
+        await child.wait()
+    return float(output.read_text().split()[-1])
+
+
+async def _append_raw(bootstrap: str) -> None:
+    world = World()
+    appender = Appender(KafkaConnection(bootstrap), world, name="raw")
+    await appender.start()
+    translator = Translator(str, Keywords(()))
+    body = next(_full_bodies(1))
+    entries: list[Entry] = translator.read(body, "2026-03-01T12:00:00.000Z").entries
+    await appender.append_all(entries)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(RAW_RECORDS // len(entries) // 8):
+        await asyncio.gather(*(appender.append_all(entries) for _ in range(8)))
+    seconds = loop.time() - began
+    await appender.stop()
+    sys.stdout.write(f"{RAW_RECORDS // len(entries) // 8 * 8 * len(entries) / seconds}\n")
+
+
+async def _two(place: Place, one: Load) -> Row:
+    """Two processes on all cores, which load and broker then share: on two cores that is not what it would be on four."""
+    on = [*other_cores()[:1], measured_core()] if len(other_cores()) < 3 else [other_cores()[-1], measured_core()]
+    async with _gateway(place, on=sorted(set(on)), processes=2) as (port, _):
+        await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
+        two = await load(port, place.reports, on=other_cores(), connections=CONNECTIONS, seconds=SECONDS)
+    crowded = "; load and broker share the second core" if len(other_cores()) < 2 else ""
+    return row("two processes", two.per_second, "req/s", ("one process", one.per_second), target="ratio 1.7",
+               notes=f"{two}{crowded}")  # fmt: skip
+
+
+def _reports(count: int) -> Iterator[bytes]:
+    ids, nonce = SystemIds(), SystemIds().uuid7().hex[:16]
+    campaign = ids.uuid7()
+    for number in range(count):
+        report = RecipientReport(
+            type="recipient_delivery_report_sms", batch_id=f"01W4FFL35P4NC4K35{number // 1000:09d}",
+            recipient=str(12010000000 + number), code=0, status="Delivered", at="2024-06-06T08:17:19.210Z",
+            operator_status_at="2024-06-06T08:17:00.000Z", client_reference=f"{campaign}.{number // 1000}.1",
+        )  # fmt: skip
+        body = encode_callback(report)
+        yield post(TARGET, body, signature_headers(body, SECRET, f"{nonce}{number:010d}", "1736760161"))
+
+
+def _full_bodies(count: int) -> Iterator[bytes]:
+    campaign = SystemIds().uuid7()
+    numbers = [str(12010000000 + n) for n in range(FULL_RECIPIENTS)]
+    for number in range(count):
+        line = StatusCount(code=0, status="Delivered", count=FULL_RECIPIENTS, recipients=numbers)
+        yield encode_callback(
+            BatchReport(
+                type="delivery_report_sms", batch_id=f"01W4FFL35P4NC4K36{number:09d}",
+                total_message_count=FULL_RECIPIENTS, statuses=[line], client_reference=f"{campaign}.{number}.1",
+            )
+        )  # fmt: skip
+
+
+def _full_reports(count: int) -> Iterator[bytes]:
+    nonce = SystemIds().uuid7().hex[:16]
+    for number, body in enumerate(_full_bodies(count)):
+        yield post(TARGET, body, signature_headers(body, SECRET, f"{nonce}{number:010d}", "1736760161"))
+
+
+async def _ends(kafka: KafkaConnection) -> dict[Partition, int]:
+    """Where every partition of the reports ends now."""
+    async with Scanner(kafka) as scanner:
+        bounds = await scanner.bounds(await scanner.partitions([topics.DELIVERY_REPORTS]))
+        return {partition: end for partition, (_, end) in bounds.items()}
+
+
+async def _appended_since(kafka: KafkaConnection, before: dict[Partition, int]) -> int:
+    """Distinct event ids appended since."""
+    read = msgspec.json.Decoder(_Identified).decode
+    found: set[str] = set()
+    async for batch in scan(kafka, [topics.DELIVERY_REPORTS], start=before):
+        found.update(read(record.value or b"").event_id for records in batch.values() for record in records)
+    return len(found)
+
+
+class _Identified(msgspec.Struct):
+    event_id: str
+
+
+if __name__ == "__main__":
+    asyncio.run(_append_raw(sys.argv[2]))

@@ -1,0 +1,57 @@
+"""Who may call."""
+
+from typing import Any
+
+import pytest
+
+from infra.postgres.pool import Pool
+from tests.integration.campaign.conftest import HELLO, SEND, Client, Start
+from tests.integration.campaign.test_refusals import check_problem
+
+SETTINGS = {"api_keys": "web:open-sesame,old-secret"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer open-sesame"},
+        {"Authorization": "bearer  open-sesame"},
+        {"X-API-Key": "open-sesame"},
+        {"X-API-Key": "old-secret"},
+    ],
+)
+async def test_a_key_opens(standing: Client, headers: dict[str, str]) -> None:
+    """Either header, each of the configured keys."""
+    assert (await standing.get("/api/campaigns", headers=headers)).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic open-sesame"},
+        {"X-API-Key": ""},
+        {"X-API-Key": "open-sesam\u00e9"},
+        {"X-API-Key": "web:open-sesame"},
+    ],
+)
+async def test_without_a_key_nothing_opens(standing: Client, headers: dict[str, str]) -> None:
+    """401 with WWW-Authenticate, as a problem document, whatever else is wrong with the request."""
+    answer: Any = await standing.post(SEND, data=b"{", headers=headers)
+    await check_problem(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+async def test_what_holds_no_data_needs_no_key(standing: Client, path: str) -> None:
+    """Probes, the banner and the documentation stand open."""
+    assert (await standing.get(path)).status == 200
+
+
+async def test_the_actor_is_the_keys_name(start: Start, pool: Pool) -> None:
+    """Who asked is recorded by the key's name, never by its secret."""
+    client = await start(**SETTINGS)
+    await client.post(SEND, json=HELLO, headers={"X-API-Key": "open-sesame"})
+    assert await pool.fetchval("select actor from campaign.campaigns") == "web"

@@ -1,0 +1,64 @@
+"""What records mean to the ledger."""
+
+from typing import Any
+
+import pytest
+
+from contracts import events as e
+from contracts.identity import derived_id
+from services.dispatcher.taken import Taken, may_pass
+
+CAMPAIGN = "01930000-0000-7000-8000-000000000001"
+AT = "2026-03-01T12:00:00.000Z"
+
+
+def report(**more: Any) -> e.DeliveryReported:
+    """A report about one message of the campaign."""
+    values: dict[str, Any] = {
+        "event_id": derived_id(str(more)), "occurred_at": AT, "batch_id": "B", "recipient": "15550000001",
+        "status": "Failed", "code": 203, "campaign_id": CAMPAIGN, "chunk": 0, "attempt": 1,
+    }  # fmt: skip
+    return e.DeliveryReported(**(values | more))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passes"),
+    [("Failed", 203, True), ("Aborted", 404, True), ("Expired", 153, True), ("Aborted", 402, False), ("Failed", 15, False),
+     ("Unknown", 203, False), ("Delivered", 203, False), ("Dispatched", 401, False), ("Failed", 0, False),
+     ("Failed", 9999, False), ("Teleported", 203, False)],
+)  # fmt: skip
+def test_which_failures_are_followed_up(status: str, code: int, passes: bool) -> None:
+    """Temporary ones only; Unknown may have been delivered, a code nobody documents is never retried."""
+    assert may_pass(report(status=status, code=code)) is passes
+
+
+def test_a_code_413_blocks_everything() -> None:
+    """The account is out of credit: every further message would be lost."""
+    taken = Taken()
+    taken.take(report(status="Aborted", code=413), b"")
+    assert taken.blocked is not None
+
+
+def test_a_stop_and_a_start_of_the_same_moment_are_a_stop() -> None:
+    """In either order of arrival, and an older START never undoes a STOP."""
+    stop = {
+        "event_id": derived_id("s"),
+        "occurred_at": AT,
+        "recipient": "15550000001",
+        "received_at": AT,
+        "source": "reply",
+    }
+    out, back = e.RecipientOptedOut(**stop), e.RecipientOptedIn(**stop)
+    orders: list[list[e.ConsentEvent]] = [[out, back], [back, out]]
+    for events in orders:
+        taken = Taken()
+        for event in events:
+            taken.take(event, b"")
+        assert taken.consent == {"15550000001": (AT, True)}
+
+
+def test_a_report_without_a_reference_of_ours_is_an_orphan() -> None:
+    """Until its batch is known."""
+    taken, orphan = Taken(), report(campaign_id=None, chunk=None, attempt=None)
+    taken.take(orphan, b"raw")
+    assert (taken.orphans, taken.reported, taken.failed) == ([(orphan, b"raw")], {}, [])

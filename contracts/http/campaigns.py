@@ -1,6 +1,6 @@
 """Bodies of the campaign API: requests and answers (DESIGN §8)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
@@ -13,11 +13,19 @@ MAX_PARAMETER_KEY_CHARACTERS = 16  # CONTRACT §1.1
 MAX_PARAMETER_VALUE_CHARACTERS = 160  # CONTRACT §1.1
 MAX_PARAMETERS = 100  # of one recipient; keeps it well inside a record of the log
 MAX_PERSON_NAME_CHARACTERS = 200
+HIGHEST_PRIORITY = 9
+MAX_RETRIES = 10
+MAX_RETRY_DELAY_SECONDS = 3 * 24 * 3600  # Sinch keeps no message longer (CONTRACT §1.1, `expire_at`)
 
 SENT = "Campaign accepted for delivery."
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time", "examples": ["2026-03-01T12:00:00.000Z"]})]
 """UTC, milliseconds, always in this form."""
+
+GivenMoment = Annotated[
+    str, Field(json_schema_extra={"format": "date-time", "examples": ["2026-03-01T13:00:00+01:00"]})
+]
+"""ISO 8601 with or without offset; without one it is UTC. Read in services/campaign/options.py."""
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold the character NUL, and no message needs it."""
@@ -45,8 +53,23 @@ class Recipient(BaseModel):
     )
 
 
+RetryDelay = Annotated[int, Field(strict=True, ge=1, le=MAX_RETRY_DELAY_SECONDS)]
+
+
+class Retry(BaseModel):
+    """When failures that may pass are sent again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delays: list[RetryDelay] = Field(
+        max_length=MAX_RETRIES,
+        description="Seconds from a reported failure to the next attempt, one entry an attempt; empty: none.",
+        examples=[[60, 600]],
+    )
+
+
 class SendRequest(BaseModel):
-    """A campaign to be sent at once."""
+    """A campaign to be sent, at once or at a given time."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -66,6 +89,27 @@ class SendRequest(BaseModel):
     )
     sender: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SENDER_CHARACTERS, pattern=NO_NUL)] | None = (
         Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
+    )
+    send_at: GivenMoment | None = Field(
+        default=None, description="Not before this time; a past one is the same as none. Without an offset it is UTC."
+    )
+    expire_at: GivenMoment | None = Field(
+        default=None,
+        description="Nothing is sent, nor delivered by Sinch, after this time: at most 3 days after `send_at` or now.",
+    )
+    priority: Annotated[int, Field(strict=True, ge=0, le=HIGHEST_PRIORITY)] = Field(
+        default=0, description="0 to 9; a higher one passes others that wait."
+    )
+    delivery_policy: Literal["at_most_once", "at_least_once"] = Field(
+        default="at_most_once",
+        description="What is done with a batch of which nobody can ever know whether Sinch has it: give up, or send again.",
+    )
+    retry: Retry | None = Field(default=None, description="Without it no failure is sent again.")
+    parameters: dict[ParameterKey, ParameterValue] | None = Field(
+        default=None,
+        max_length=MAX_PARAMETERS,
+        description="Value of each `${key}` for the recipients that have none of their own.",
+        examples=[{"name": "customer"}],
     )
 
 

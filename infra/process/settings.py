@@ -144,6 +144,9 @@ class Settings(BaseSettings):
     postgres_port: Port | None = Field(None, description="Port of the PostgreSQL that `run` starts. Unset: a free one.")
 
     dispatch_deadline: Seconds = Field(5, description="Seconds from claiming a batch until its first byte must leave.")
+    dispatch_margin: Seconds = Field(
+        2, description="Seconds more that a silent sender is waited for: scheduling, and clocks that drift."
+    )
     dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
     in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")
     reader_lag: Seconds = Field(

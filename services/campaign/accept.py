@@ -16,6 +16,8 @@ from infra.kafka.log import LogError
 from infra.process.world import World, iso
 from services.campaign.addresses import Addresses
 from services.campaign.chunks import Template, cut, encoded
+from services.campaign.faults import in_words
+from services.campaign.options import read_options
 from services.campaign.problems import DATABASE_AWAY, CorrectTheRequest, TryLater
 from services.campaign.publish import Publisher
 from services.campaign.recipients import Recipients
@@ -54,9 +56,10 @@ class Acceptance:
 
     async def _prepare(self, request: SendRequest, actor: str, repeat: RepeatKey | None) -> NewCampaign:
         """Read, check and cut everything, in slices, so that others on this event loop are not held up."""
-        recipients = await self._read(request)
         now, campaign_id = self._world.clock.wall(), self._world.ids.uuid7()
-        template = Template(campaign_id, iso(now), actor, request.message, request.name, request.sender)
+        options, faults = read_options(request, now)
+        recipients = await self._read(request, faults)
+        template = Template(campaign_id, iso(now), actor, request.message, request.name, request.sender, options)
         chunks = []
         for chunk in cut(template, recipients.parameters):
             chunks.append(chunk)
@@ -75,16 +78,18 @@ class Acceptance:
             chunk_recipients=[len(chunk.recipients) for chunk in chunks],
             created_at=now,
         )
-        return NewCampaign(campaign, events, recipients.names, repeat)
+        return NewCampaign(campaign, events, recipients.names, repeat, options)
 
-    async def _read(self, request: SendRequest) -> Recipients:
+    async def _read(self, request: SendRequest, faults: list[Fault]) -> Recipients:
+        """Every recipient, unless something is wrong with one or was found before: then all that is wrong is told."""
         recipients = Recipients()
         for first in range(0, len(request.recipients), READ_AT_ONCE):
             recipients.read(request.recipients[first : first + READ_AT_ONCE], first)
             await self._world.clock.sleep(0)
         if not request.message.strip():
-            empty = Fault(pointer="/message", value=request.message, detail="must not be empty")
-            raise CorrectTheRequest("The message is empty.", errors=[empty, *recipients.faults])
+            faults = [Fault(pointer="/message", value=request.message, detail="must not be empty"), *faults]
+        if faults:
+            raise CorrectTheRequest(in_words(faults), errors=[*faults, *recipients.faults])
         if recipients.faults:
             raise _refused(recipients.faults, of=len(request.recipients))
         return recipients

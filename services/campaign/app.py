@@ -6,6 +6,7 @@ from importlib.metadata import version
 from aiohttp import web
 
 from contracts.http.campaigns import BannerAnswer
+from contracts.identity import pseudonym
 from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.log import Appender
 from infra.kafka.reachable import check_reachable
@@ -13,11 +14,11 @@ from infra.postgres.pool import create_pool
 from infra.process.health import postgres_check, readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
+from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
 from services.campaign.auth import require_key
 from services.campaign.docs_page import add_docs
-from services.campaign.look import ROUTES
 from services.campaign.measured import measured
 from services.campaign.problems import problem_documents
 from services.campaign.publish import Publisher
@@ -25,6 +26,7 @@ from services.campaign.reads import Reads
 from services.campaign.send import SendView
 from services.campaign.store import Outbox
 from services.campaign.views import SERVICE, Service, json_answer
+from services.campaign.voice import Voice
 
 NAME = "campaign"
 CONNECT_SECONDS = 3.0  # to Kafka at start; without it we answer what needs no log, and go on trying
@@ -34,7 +36,7 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     """Add the service to `app`: routes, middlewares, readiness checks, and what lives as long as the application.
 
     The middlewares leave /api/webhooks/ alone: the gateway, which may be mounted in the same application, answers
-    for itself. Needs DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS. `/healthz`, `/readyz` and `/metrics` are added by whoever
+    for itself. Needs DATABASE_URL, KAFKA_BOOTSTRAP_SERVERS and PRIVACY_KEY. `/healthz`, `/readyz` and `/metrics` are added by whoever
     makes the application (infra/process/health.py), once for all that is mounted in it.
     """
     assert settings.database_url is not None
@@ -42,7 +44,7 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     app.middlewares.extend([measured(world.clock), problem_documents, require_key(settings.api_keys)])
     app.router.add_get("/", _banner)
     app.router.add_view("/api/campaigns/send", SendView)
-    for path, view in ROUTES:
+    for path, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES):
         app.router.add_view(path, view)
     add_docs(app)
     checks = readiness_of(app)
@@ -55,12 +57,22 @@ async def _lifetime(
     app: web.Application, dsn: str, kafka: KafkaConnection, settings: Settings, world: World
 ) -> AsyncIterator[None]:
     """Pool, appender and finisher: started in this order, stopped in the reverse."""
+    assert settings.privacy_key is not None
+    privacy_key = settings.privacy_key.get_secret_value()
     async with await create_pool(dsn, NAME) as pool:
         outbox = Outbox(pool)
         publisher = Publisher(outbox, lambda: _connect(kafka, settings, world), world)
         addresses = Addresses(settings.base_url)
         acceptance = Acceptance(outbox, publisher, addresses, world)
-        app[SERVICE] = Service(acceptance, Reads(pool), addresses, world, settings.max_body_bytes)
+        app[SERVICE] = Service(
+            acceptance=acceptance,
+            reads=Reads(pool),
+            voice=Voice(publisher.appender),
+            pseudonym=lambda number: pseudonym(number, privacy_key),
+            addresses=addresses,
+            world=world,
+            max_body_bytes=settings.max_body_bytes,
+        )
         finisher = world.tasks.spawn("campaign-finisher", publisher.finish_what_was_left())
         yield
         finisher.cancel()

@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.events import CampaignRequested, encode
 from contracts.identity import derived_id
+from services.campaign.options import Options
 
 MAX_RECIPIENTS = 1_000  # Sinch takes no more in one batch (CONTRACT §1.1)
 MAX_BYTES = 512_000  # of an encoded chunk; far enough below Kafka's limit of about 1 MB a record
@@ -31,6 +32,7 @@ class Template(msgspec.Struct, frozen=True):
     body: str
     name: str | None = None
     sender: str | None = None
+    options: Options = Options()
 
     def event(self, number: int, count: int, chunk: Chunk) -> CampaignRequested:
         """Chunk `number` of `count` as it goes into the log. The same chunk always gives the same `event_id`."""
@@ -46,8 +48,20 @@ class Template(msgspec.Struct, frozen=True):
             recipients=chunk.recipients,
             name=self.name,
             sender=self.sender,
-            parameters=chunk.parameters or None,
+            parameters=self._parameters(chunk) or None,
+            send_at=self.options.send_at,
+            expire_at=self.options.expire_at,
+            priority=self.options.priority,
+            delivery_policy=self.options.delivery_policy,
+            retry_delays=self.options.retry_delays,
         )
+
+    def _parameters(self, chunk: Chunk) -> dict[str, dict[str, str]]:
+        """The recipients' own values, with what holds for all others under Sinch's `default` (CONTRACT §1.1)."""
+        parameters = dict(chunk.parameters)
+        for key, value in self.options.parameters.items():
+            parameters[key] = parameters.get(key, {}) | {"default": value}
+        return parameters
 
 
 def cut(template: Template, recipients: Mapping[str, Mapping[str, str]]) -> Iterator[Chunk]:

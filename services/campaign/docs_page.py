@@ -21,7 +21,16 @@ SECURITY = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 ALWAYS = {HTTPStatus.UNAUTHORIZED: "An API key is needed.", HTTPStatus.SERVICE_UNAVAILABLE: "Try again later."}
+CONTROL = {
+    HTTPStatus.BAD_REQUEST: "Something in the request is wrong.",
+    HTTPStatus.NOT_FOUND: "There is no such campaign.",
+    HTTPStatus.CONFLICT: "This makes no sense for the campaign as it stands.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Kafka or PostgreSQL is away. Send it again: twice is the same as once.",
+}
+OPT_OUT = {HTTPStatus.BAD_REQUEST: "This is not a phone number."}
 ERRORS: dict[tuple[str, str], dict[HTTPStatus, str]] = {
+    **{(f"/api/campaigns/{{campaign_id}}/{verb}", "post"): CONTROL for verb in ("pause", "resume", "cancel")},
+    **{("/api/opt-outs/{phone}", method): OPT_OUT for method in ("put", "delete", "get")},
     ("/api/campaigns/send", "post"): {
         HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `errors` names every fault.",
         HTTPStatus.CONFLICT: "The request with this Idempotency-Key is still being worked on.",

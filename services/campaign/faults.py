@@ -1,6 +1,6 @@
 """pydantic's errors → faults: where, what was given, and in words what is wrong with it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from contracts.http.problems import Fault
 
 SHOWN_CHARACTERS = 200
+TOLD_IN_WORDS = 10
 
 Words = Callable[[Mapping[str, Any]], str]
 
@@ -37,6 +38,8 @@ WORDS: dict[str, Words] = {
     "dict_type": lambda _: "must be an object",
     "model_type": lambda _: "must be an object",
     "int_parsing": lambda _: "must be a whole number",
+    "int_type": lambda _: "must be a whole number",
+    "literal_error": lambda c: f"must be {c['expected']}",
     "greater_than_equal": lambda c: f"must be at least {c['ge']}",
     "less_than_equal": lambda c: f"must be at most {c['le']}",
 }
@@ -69,6 +72,12 @@ def _fault(detail: dict[str, Any], prefix: str) -> Fault:
         value=None if detail["type"] == "missing" else shown(detail["input"]),
         detail=key + (words(detail.get("ctx", {})) if words else detail["msg"]),
     )
+
+
+def in_words(faults: Sequence[Fault]) -> str:
+    """The first faults as a sentence: ``The request cannot be accepted: `message` is missing.``."""
+    named = "; ".join(f"`{fault.pointer.removeprefix('/')}` {fault.detail}" for fault in faults[:TOLD_IN_WORDS])
+    return f"The request cannot be accepted: {named}."
 
 
 def pointer(location: tuple[int | str, ...]) -> str:

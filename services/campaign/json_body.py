@@ -15,8 +15,10 @@ CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some Windows editors begin a file with it; RFC 8259 lets readers ignore it
 
 
-async def read_object(request: web.Request, max_bytes: int) -> dict[str, Any]:
-    """The body as a JSON object. Raises CorrectTheRequest (400, 413 or 415)."""
+async def read_object(request: web.Request, max_bytes: int, *, may_be_absent: bool = False) -> dict[str, Any]:
+    """The body as a JSON object; `may_be_absent`: none is an empty one. Raises CorrectTheRequest (400, 413 or 415)."""
+    if may_be_absent and not request.can_read_body:
+        return {}
     _check_type(request)
     raw = await _read(request, max_bytes)
     if not raw.strip():

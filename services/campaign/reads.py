@@ -44,6 +44,13 @@ class MessageState(msgspec.Struct, frozen=True):
     finalized_at: datetime | None
 
 
+class ConsentState(msgspec.Struct, frozen=True):
+    """What is known of a number's consent."""
+
+    is_opted_out: bool
+    opted_out_at: datetime | None
+
+
 class BatchState(msgspec.Struct, frozen=True):
     """A chunk's batch that Sinch has accepted."""
 
@@ -68,7 +75,9 @@ with accepted as (
            chunks_seen >= chunks as projected
     from live.campaigns l where not exists (select from accepted a where a.campaign_id = l.campaign_id)
     union all
-    select campaign_id, name, body, sender, 'sending', null, created_at, recipients,
+    select campaign_id, name, body, sender,
+           case when (options ->> 'send_at')::timestamptz > now() then 'scheduled' else 'sending' end,
+           (options ->> 'send_at')::timestamptz, created_at, recipients,
            jsonb_build_object('pending', recipients), chunks, false
     from accepted
 )
@@ -87,6 +96,16 @@ class Reads:
         """One campaign; None when nobody has heard of it."""
         row = await self._pool.fetchrow(self.CAMPAIGN, campaign_id)
         return None if row is None else _state(row)
+
+    CAMPAIGN_NOW = f"""
+    {_CAMPAIGNS} select known.*, clock_timestamp() as now from (select) one left join known on campaign_id = $1
+    """
+
+    async def campaign_now(self, campaign_id: UUID) -> tuple[CampaignState | None, datetime]:
+        """One campaign, or None, and PostgreSQL's clock: the one that all replicas share."""
+        row = await self._pool.fetchrow(self.CAMPAIGN_NOW, campaign_id)
+        assert row is not None
+        return (None if row["campaign_id"] is None else _state(row)), row["now"]
 
     CAMPAIGNS = f"""
     {_CAMPAIGNS}
@@ -122,3 +141,10 @@ class Reads:
         """For each chunk that Sinch has, the first batch that it became."""
         rows = await self._pool.fetch(self.ACCEPTED_BATCHES, campaign_id)
         return [BatchState(**dict(row)) for row in rows]
+
+    CONSENT = "select is_opted_out, opted_out_at from live.recipients where phone = $1::text::bigint"
+
+    async def consent(self, digits: str) -> ConsentState | None:
+        """What the log says about this number's consent; None when it says nothing."""
+        row = await self._pool.fetchrow(self.CONSENT, digits)
+        return None if row is None else ConsentState(**dict(row))

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from infra.postgres.pool import Connection, Pool
+from services.campaign.options import Options
 from services.campaign.recipients import Names
 
 CHUNKS_A_PAGE = 32  # read and appended together: at most 16 MB
@@ -55,6 +56,7 @@ class NewCampaign(msgspec.Struct, frozen=True):
     events: Sequence[bytes]
     names: Mapping[str, Names]
     key: RepeatKey | None = None
+    options: Options = Options()
 
 
 Append = Callable[[Sequence[tuple[int, bytes]]], Awaitable[None]]
@@ -91,8 +93,8 @@ class Outbox:
     """
     ADD_CAMPAIGN = """
     insert into campaign.campaigns
-        (campaign_id, name, body, sender, actor, recipients, duplicates, chunk_recipients, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (campaign_id, name, body, sender, actor, recipients, duplicates, chunk_recipients, created_at, options)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """
 
     async def record(self, new: NewCampaign) -> bool:
@@ -114,6 +116,7 @@ class Outbox:
                 campaign.duplicates,
                 campaign.chunk_recipients,
                 campaign.created_at,
+                msgspec.to_builtins(new.options),
             )
             await connection.copy_records_to_table(
                 "chunks",

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ValidationError
 from infra.process.world import World
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
-from services.campaign.faults import faults_of
+from services.campaign.faults import faults_of, in_words
 from services.campaign.json_body import read_object
 from services.campaign.problems import CorrectTheRequest, NoSuchThing
 from services.campaign.reads import Reads
+from services.campaign.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Service:
 
     acceptance: Acceptance
     reads: Reads
+    voice: Voice
+    pseudonym: Callable[[str], str]
     addresses: Addresses
     world: World
     max_body_bytes: int
@@ -37,7 +40,8 @@ class JsonBody(BodyGetter):  # type: ignore[misc]  # untyped
 
     async def inject(self, request: web.Request, _args_view: list[Any], kwargs_view: dict[str, Any]) -> None:
         """Validate the body and put it into the handler's arguments."""
-        value = await read_object(request, request.app[SERVICE].max_body_bytes)
+        optional = not any(field.is_required() for field in self.model.model_fields.values())
+        value = await read_object(request, request.app[SERVICE].max_body_bytes, may_be_absent=optional)
         kwargs_view[self.arg_name] = self.model.model_validate(value)
 
 
@@ -66,8 +70,7 @@ class View(PydanticView):  # type: ignore[misc]  # untyped
         faults = faults_of(exception)
         if context != "body":  # there a pointer is the parameter's own name
             faults = [replace(fault, pointer=fault.pointer.removeprefix("/")) for fault in faults]
-        named = "; ".join(f"`{fault.pointer.removeprefix('/')}` {fault.detail}" for fault in faults[:10])
-        raise CorrectTheRequest(f"The request cannot be accepted: {named}.", errors=faults) from None
+        raise CorrectTheRequest(in_words(faults), errors=faults) from None
 
 
 def json_answer(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

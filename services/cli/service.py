@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection
@@ -10,6 +11,7 @@ import structlog
 import typer
 import uvloop
 
+from infra.process.crash_points import VARIABLE, crash_points
 from infra.process.logs import configure_logging
 from infra.process.settings import Settings, load_settings
 from infra.process.settings_errors import SettingsError
@@ -44,7 +46,7 @@ def serve(name: str, work: Work, needs: Collection[str] = SERVERS) -> None:
 
 
 async def _until_stopped(name: str, work: Work, settings: Settings) -> int:
-    world = World()
+    world = World(at=crash_points(os.environ.get(VARIABLE)))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -37,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "dispatcher"
 CALLBACK_PATH = "/api/webhooks/delivery-reports"
-MARGIN_SECONDS = 2.0
-"""Added to deadline + HTTP timeout before a silent sender counts as unheard: scheduling, and clocks that drift."""
 MAX_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 
 
@@ -69,7 +67,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
 
     sending = _sending(settings)
     settlement = Settlement(pool, ledger.owner, world.tasks)
-    grace = settings.dispatch_deadline + settings.sinch_http_timeout + MARGIN_SECONDS
+    grace = settings.dispatch_deadline + settings.sinch_http_timeout + settings.dispatch_margin
     recovery = Recovery(
         doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
         rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=sending.first_look(None, world.clock.wall()),

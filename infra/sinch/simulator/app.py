@@ -91,8 +91,15 @@ def _authorized(settings: SimulatorSettings) -> Middleware:
             given = token.strip().encode("utf-8", "surrogateescape")
             if scheme.lower() != "bearer" or not compare_digest(given, expected) or not request.path.startswith(root):
                 return foreign(settings, _UNAUTHORIZED, request.path)
-        elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        elif _is_foreign_page(request):
             return foreign(settings, _FORBIDDEN, request.path)
         return await handler(request)
 
     return authorized
+
+
+def _is_foreign_page(request: web.Request) -> bool:
+    """Whether a browser says that another site's page asks; following a link to our page is no asking."""
+    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return False
+    return request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"

@@ -28,6 +28,7 @@ Logged = Callable[[], Awaitable[list[CampaignRequested]]]
 
 ADA = "+15551231234"
 BOB = "+15551256344"
+PRIVACY_KEY = "sixteen letters or more"
 SEND = "/api/campaigns/send"
 HELLO = {"recipients": [ADA, BOB], "message": "Hello"}
 
@@ -49,6 +50,7 @@ async def _service(database: str, kafka: KafkaConnection, world: World, **more: 
         "database_url": database,
         "kafka_bootstrap_servers": kafka.bootstrap_servers,
         "kafka_topic_prefix": kafka.topic_prefix,
+        "privacy_key": PRIVACY_KEY,
     }
     app = web.Application()
     add_health_routes(app)

@@ -21,6 +21,10 @@ async def test_every_call_is_described(spec: dict[str, Any]) -> None:
         "/api/campaigns",
         "/api/campaigns/{campaign_id}",
         "/api/campaigns/{campaign_id}/messages",
+        "/api/campaigns/{campaign_id}/pause",
+        "/api/campaigns/{campaign_id}/resume",
+        "/api/campaigns/{campaign_id}/cancel",
+        "/api/opt-outs/{phone}",
     }
     for operations in spec["paths"].values():
         for operation in operations.values():

@@ -134,7 +134,10 @@ RECIPIENTS = st.lists(
 )
 REQUESTS = st.fixed_dictionaries(
     {"recipients": RECIPIENTS | JSONISH, "message": st.text() | JSONISH},
-    optional={"from": JSONISH, "name": JSONISH, "x": JSONISH},
+    optional={
+        **dict.fromkeys(("from", "name", "x", "priority", "delivery_policy", "retry", "parameters"), JSONISH),
+        **dict.fromkeys(("send_at", "expire_at"), JSONISH | st.datetimes().map(str)),
+    },
 )
 BODIES = (
     st.binary()

@@ -147,6 +147,12 @@ async def test_pages_of_others_may_not_call(desk: Desk, site: str) -> None:
     assert (await desk.ask("POST", "/../../../simulator/reset"))[0] == 403
 
 
+async def test_a_link_from_elsewhere_may_be_followed(desk: Desk) -> None:
+    """To the page, from a page of documentation."""
+    desk.headers |= {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert (await desk.ask("GET", "/../../../"))[0] == 200
+
+
 def test_the_fixture_gives_a_new_simulator_to_every_test(sinch_simulator: SimulatedSinch) -> None:
     """What a foreign test suite gets: an address, and calls that block."""
     sinch_simulator.rules(seed=3)

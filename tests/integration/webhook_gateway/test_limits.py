@@ -9,10 +9,10 @@ from contracts import topics
 from contracts.events import DeadLetter
 from infra.kafka.connection import KafkaConnection
 from services.webhook_gateway import body as body_module
-from services.webhook_gateway import handler as handler_module
 from services.webhook_gateway.app import HANDLER
 from services.webhook_gateway.body import MOST_BYTES
 from services.webhook_gateway.budget import Budget
+from services.webhook_gateway.translate import Translator
 from tests.integration.webhook_gateway.conftest import PATH, Client, Start
 from tests.integration.webhook_gateway.test_origin import SIGNED, TO
 from tests.reading import events_of
@@ -28,7 +28,7 @@ async def raw_connection(client: Client) -> tuple[asyncio.StreamReader, asyncio.
 @pytest.mark.parametrize(
     "body",
     [
-        REPORT | {"beam": "x" * 999_000},
+        REPORT | {"beam": "x" * 1_030_000},
         FULL | {"client_reference": "x" * 900_000, "statuses": [
             {"code": 0, "count": 2000, "status": "Delivered", "recipients": [str(12010000000 + n) for n in range(2000)]},
         ]},
@@ -99,7 +99,7 @@ async def test_a_defect_of_ours_in_reading_loses_nothing(
 ) -> None:
     """The body is kept as a dead letter, to be read again when it is mended."""
     client = await start()
-    monkeypatch.setattr(handler_module.Translator, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(Translator, "read", lambda *_: 1 / 0)
     assert (await client.post(PATH, json=REPORT)).status == 200
     (event,) = await events_of(kafka, topics.DEAD_LETTERS)
     assert isinstance(event, DeadLetter)

@@ -80,6 +80,9 @@ def _configs(topic: Topic, min_insync_replicas: int) -> dict[str, str]:
 async def _create(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> list[str]:
     """Ask for all of them; one that is there already (or was made by another this moment) is left as it is."""
     created = []
+    while admin._client.cluster.controller is None:  # noqa: SLF001 - a broker just back up knows itself a moment later
+        await asyncio.sleep(POLL_SECONDS)
+        await admin._client.force_metadata_update()  # noqa: SLF001
     answer = await admin.create_topics(new)
     for name, code, *words in answer.topic_errors:
         error = for_code(code)

@@ -43,6 +43,57 @@ def status(
     asyncio.run(show_status(campaign, api))
 
 
+Reason = Annotated[str, typer.Option(help="Why; it stands in the log.")]
+Address = Annotated[str | None, typer.Option(help="Address of the API; else the one that runs here.")]
+
+
+@app.command()
+def pause(campaign: str, reason: Reason = "", api: Address = None) -> None:
+    """Stop a campaign until it is resumed."""
+    from services.cli.controls import decide
+
+    decide("pause", campaign, reason, api)
+
+
+@app.command()
+def resume(
+    campaign: Annotated[str | None, typer.Argument(help="Without it: what blocks all sending is cleared.")] = None,
+    reason: Reason = "",
+    api: Address = None,
+) -> None:
+    """Let a paused campaign go on, or all sending after it was blocked."""
+    from services.cli.controls import decide, resume_plan
+
+    if campaign is None:
+        resume_plan()
+    else:
+        decide("resume", campaign, reason, api)
+
+
+@app.command()
+def cancel(campaign: str, reason: Reason = "", api: Address = None) -> None:
+    """Cancel a campaign for good."""
+    from services.cli.controls import decide
+
+    decide("cancel", campaign, reason, api)
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def doubts(context: typer.Context) -> None:
+    """List batches of which nobody knows whether Sinch has them, or settle one by hand."""
+    from services.cli.doubts import app as group
+
+    group(context.args, prog_name="heliograph doubts")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def audit(context: typer.Context) -> None:
+    """Check the log against what must never happen."""
+    from services.cli.audits import app as group
+
+    group(context.args, prog_name="heliograph audit")
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema. Needs DATABASE_URL, or a running `heliograph run`."""
@@ -65,6 +116,41 @@ def dead_letters(context: typer.Context) -> None:
     from services.cli.dead_letter_commands import app as letters
 
     letters(context.args, prog_name="heliograph dead-letters")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rebuild(context: typer.Context) -> None:
+    """Make the tables anew beside the live ones: start, status, diff, swap, rollback, drop."""
+    from services.cli.rebuild import app as rebuilding
+
+    rebuilding(context.args, prog_name="heliograph rebuild")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def parked(context: typer.Context) -> None:
+    """List, show, retry or drop records that could not be folded."""
+    from services.cli.parked import app as parking
+
+    parking(context.args, prog_name="heliograph parked")
+
+
+@app.command()
+def explain(
+    campaign: Annotated[str, typer.Argument(help="A campaign's id.")],
+    phone: Annotated[str, typer.Argument(help="The recipient's number.")],
+) -> None:
+    """Tell the history of one message in plain words."""
+    from services.cli.explain import explain_message
+
+    asyncio.run(explain_message(campaign, phone))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def audit(context: typer.Context) -> None:
+    """Hold log, tables and Sinch's own lists against each other."""
+    from services.cli.audit import app as auditing
+
+    auditing(context.args, prog_name="heliograph audit")
 
 
 @app.command(rich_help_panel=SERVICE)

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
 from contracts.http.campaigns import CampaignAnswer, CampaignPage, SendAnswer
+from contracts.http.controls import ControlAnswer
 from infra.process.home import Home
 from infra.process.settings import Settings
 
@@ -38,6 +40,11 @@ class Api:
     async def campaigns(self) -> list[CampaignAnswer]:
         """The newest campaigns."""
         return CampaignPage.model_validate(await self._call("GET", "/api/campaigns")).campaigns
+
+    async def decide(self, campaign_id: str, verb: str, reason: str = "") -> ControlAnswer:
+        """Pause, resume or cancel a campaign: `verb` is the last step of the address."""
+        path = f"/api/campaigns/{quote(campaign_id, safe='')}/{verb}"
+        return ControlAnswer.model_validate(await self._call("POST", path, {"reason": reason}))
 
     async def _call(self, method: str, path: str, body: object = None) -> Any:
         try:

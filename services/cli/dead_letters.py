@@ -17,7 +17,7 @@ from contracts.events import (
     encode,
 )
 from contracts.identity import derived_id
-from infra.kafka.log import Appender, Entry, KafkaConnection, Partition, Scanner, scan
+from infra.kafka.log import Appender, Entry, KafkaConnection, Partition, Record, Scanner, scan
 from services.webhook_gateway.translate import ORIGIN, Translator
 
 OPEN, REDRIVEN, DROPPED = "open", "redriven", "dropped"
@@ -102,8 +102,9 @@ async def plan_redrive(
 
     Facts of one message keep their order: a letter waits while an earlier open one under the same key is left out.
     """
-    async with Scanner(kafka) as scanner:
-        steps = [await _step(scanner, translator, letter) for letter in letters if letter.state == OPEN]
+    waits = [letter for letter in letters if letter.state == OPEN]
+    keys_of_records = await _records(kafka, waits)
+    steps = [_step(translator, letter, keys_of_records.get(letter.id)) for letter in waits]
     waiting: dict[tuple[str, str], str] = {}
     planned = []
     for step in steps:
@@ -120,7 +121,23 @@ async def plan_redrive(
     return [*decided, *planned]
 
 
-async def _step(scanner: Scanner, translator: Translator, letter: Letter) -> Step:
+async def _records(kafka: KafkaConnection, letters: Sequence[Letter]) -> dict[str, Record]:
+    """The records in the log that letters are about, by the letters' ids: only they have the key."""
+    places = {
+        letter.id: (Partition(letter.event.origin, letter.event.partition), letter.event.offset)
+        for letter in letters
+        if letter.event.partition is not None and letter.event.offset is not None
+    }
+    found = {}
+    if places:
+        async with Scanner(kafka) as scanner:
+            for id_, (partition, offset) in places.items():
+                if (record := await scanner.record_at(partition, offset)) is not None:
+                    found[id_] = record
+    return found
+
+
+def _step(translator: Translator, letter: Letter, record: Record | None) -> Step:
     event = letter.event
     if event.truncated:
         return Step(letter, obstacle="only its beginning was kept")
@@ -129,21 +146,12 @@ async def _step(scanner: Scanner, translator: Translator, letter: Letter) -> Ste
         if said.is_dead:
             return Step(letter, obstacle=f"still unreadable: {said.about.get('reason')}")
         return Step(letter, tuple(said.entries))
-    return await _again(scanner, letter)
-
-
-async def _again(scanner: Scanner, letter: Letter) -> Step:
-    """A record of a topic of ours: appended once more under its key, for its readers to try again."""
-    event = letter.event
     try:
         decode(event.raw)
     except UnreadableEventError as error:
         return Step(letter, obstacle=f"still unreadable: {error}")
-    if event.partition is None or event.offset is None:
-        return Step(letter, obstacle="it does not say which record it was")
-    record = await scanner.record_at(Partition(event.origin, event.partition), event.offset)
     if record is None:
-        return Step(letter, obstacle="its record is no longer in the log, and with it its key")
+        return Step(letter, obstacle="its record is not in the log any more, and with it its key")
     return Step(letter, (Entry(event.origin, (record.key or b"").decode(), event.raw, tuple(record.headers)),))
 
 

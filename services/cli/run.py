@@ -19,6 +19,7 @@ from infra.process.settings import Settings
 from infra.process.supervisor import Supervisor
 from infra.process.world import World
 from services.cli.api import connect
+from services.cli.builders import keep_builds
 from services.cli.demo import demo
 from services.cli.fleet import Fleet, plan
 from services.cli.follow import follow
@@ -140,6 +141,9 @@ class Running:
         self._world.tasks.spawn("follow", follow(files, self._screen.service_line, self._world))
         self._screen.say("Starting the services …")
         await supervisor.start(READY_SECONDS)
+        environment = next(program.env for program in fleet.programs if program.name == "projector") or {}
+        environment = {**environment, "METRICS_PORT": "0"}
+        self._world.tasks.spawn("builds", keep_builds(self._parts.postgres, environment, self._home, self._world))
         self._ready = True
         self._write_run()
 

@@ -1,5 +1,6 @@
 """Recovery: what nobody answers for is in doubt, and Sinch is asked for it before it is ever offered again."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
@@ -19,8 +20,6 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 """Between two looks into the ledger for abandoned rows and due doubts."""
 MOST_AT_ONCE = 16
-LEASE_SECONDS = 60.0
-"""Longer than a look at Sinch can take: nobody else looks meanwhile."""
 SKEW = timedelta(minutes=5)
 """How far Sinch's clock may be behind ours; the list is asked from so long before the attempt."""
 
@@ -29,7 +28,8 @@ SKEW = timedelta(minutes=5)
 class Recovery:
     """Settles doubts, this replica's own and those that dead replicas left.
 
-    `grace`: seconds from a claim until its sender can no longer be heard. `first_look`: seconds from the discovery of an
+    `grace`: seconds from a claim until its sender can no longer be heard; for as long nobody else looks for a doubt that
+    is being looked for. `first_look`: seconds from the discovery of an
     accepted batch until its reports are asked for.
     """
 
@@ -49,9 +49,8 @@ class Recovery:
                 log.warning("batch_in_doubt", client_reference=str(reference), why="the sender is gone")
                 self.world.at("recovery.abandoned")
                 await self.voice.say(offers.in_doubt(reference, "the sender is gone", self.world.clock.wall()))
-            due = await self.doubts.due(MOST_AT_ONCE, LEASE_SECONDS)
-            for doubt in due:
-                await self._settle(doubt)
+            due = await self.doubts.due(MOST_AT_ONCE, self.grace)
+            await asyncio.gather(*(self._settle(doubt) for doubt in due))
             await self._measure()
             if len(due) < MOST_AT_ONCE:
                 await self.world.clock.sleep(LOOK_SECONDS)

@@ -14,7 +14,11 @@ VERSION = 1
 
 CURRENT = "SELECT build FROM live.builds WHERE is_current"
 VERSION_OF = "SELECT version FROM live.builds WHERE build = $1"
-LIST = "SELECT build, version, is_current, created_at FROM live.builds ORDER BY build"
+LIST = "SELECT build, version, is_current FROM live.builds ORDER BY build"
+PREVIOUS = """
+SELECT build FROM live.builds WHERE NOT is_current AND shown_at IS NOT NULL ORDER BY shown_at DESC LIMIT 1
+"""
+FOLDED = "SELECT coalesce(sum(next_offset), 0)::bigint FROM build_{0}.projector_offsets"
 LOCK = 0x4255494C44  # "BUILD": one at a time creates, swaps or drops
 SWAP_LOCK_MS = 100  # below deadlock_timeout: the swap gives way to readers, never the other way round
 
@@ -70,6 +74,19 @@ async def swap(connection: Connection, number: int) -> bool:
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
     return True
+
+
+async def previous(connection: Connection) -> int:
+    """The build that was current before this one. BuildRefused when there is none."""
+    number = await connection.fetchval(PREVIOUS)
+    if number is None:
+        raise BuildRefused("there is no earlier build to go back to")
+    return int(number)
+
+
+async def folded(connection: Connection, number: int) -> int:
+    """How many records are folded into the build."""
+    return int(await connection.fetchval(FOLDED.format(int(number))))
 
 
 async def drop(connection: Connection, number: int) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from contracts import events as e
 from contracts.events import AnyEvent
-from contracts.identity import parse_reference
 from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
 from services.projector import lattice
 from services.projector.lattice import Fact, Follow
@@ -74,7 +73,7 @@ class Changes:
         if campaign_id is None or chunk is None or attempt is None:
             self.orphans.append((event, self.logged_at))
             return
-        if parse_reference(event.client_reference) is None:
+        if not (event.client_reference or "").startswith(campaign_id):  # foreign: the dispatcher found its chunk
             self.adopted.append((event, self.logged_at))
         if attempt > 1:
             self.second_reports.add((campaign_id, recipient))

@@ -83,20 +83,21 @@ class Projector:
             self.logged_ms[partition] = some[-1].timestamp
             for begin in range(0, len(some), SLICE):
                 for record in some[begin : begin + SLICE]:
-                    batch.take((partition, record, await self._event(partition, record)))
+                    try:
+                        event = self._event(partition, record)
+                    except UnreadableEventError as error:
+                        await self._parking.park(partition, record, str(error))
+                        event = None
+                    batch.take((partition, record, event))
                 await asyncio.sleep(0)
         self._next.update(batch.ends())
         return batch
 
-    async def _event(self, partition: Partition, record: Record) -> AnyEvent | None:
-        """What the record says; None when it is to have no effect."""
+    def _event(self, partition: Partition, record: Record) -> AnyEvent | None:
+        """What the record says; None when it is to have no effect. Raises UnreadableEventError."""
         if self._parking.is_dropped(partition, record.offset):
             return None
-        try:
-            event = decode(record.value)
-        except UnreadableEventError as error:
-            await self._parking.park(partition, record, str(error))
-            return None
+        event = decode(record.value)
         if partition.topic == PROJECTION_CONTROL:
             self._parking.learn(event)
         return event

@@ -145,7 +145,8 @@ async def _settled(scenario: Scenario, dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
 
     async def settled() -> bool:
-        return await connection.fetchval(CHUNKS) == len(scenario.chunks) and await connection.fetchval(OPEN) == 0
+        chunks: int = await connection.fetchval(CHUNKS)
+        return bool(chunks == len(scenario.chunks) and await connection.fetchval(OPEN) == 0)
 
     try:
         await until(settled, f"run {scenario.seed} is settled", within=WITHIN_SECONDS)

@@ -19,8 +19,10 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`deaths`: for each replica, how each of its lives ends: a crash point, or seconds until kill -9. After the last
-    it lives to the end.
+    """A run: what is asked for, how Sinch behaves, and how the dispatchers die.
+
+    `deaths`: for each replica, how each of its lives ends: a crash point, or seconds until kill -9. After the last it
+    lives to the end.
     """
 
     seed: int

@@ -12,7 +12,8 @@ CREATE TABLE live.builds (
     build      integer PRIMARY KEY,
     version    integer NOT NULL,            -- of the projection's code that fills it
     is_current boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    shown_at   timestamptz                  -- when it last became the current one
 );
 CREATE UNIQUE INDEX builds_one_current ON live.builds (is_current) WHERE is_current;
 
@@ -305,7 +306,7 @@ BEGIN
         LEFT JOIN campaign_control k USING (campaign_id);
 
     UPDATE live.builds SET is_current = false WHERE is_current;
-    UPDATE live.builds SET is_current = true WHERE build = number;
+    UPDATE live.builds SET is_current = true, shown_at = now() WHERE build = number;
 END
 $body$;
 

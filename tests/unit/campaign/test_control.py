@@ -36,7 +36,6 @@ def _after(word: Word, state: CampaignState) -> str:
     try:
         return status_after(word, state, NOW)
     except CorrectTheRequest as error:
-        assert word.value.verb in error.detail
         return str(error.status.value)
 
 
@@ -51,7 +50,9 @@ def test_a_resumed_campaign_waits_for_its_time() -> None:
     assert status_after(Word.RESUME, _state("paused", NOW + timedelta(hours=1)), NOW) == "scheduled"
 
 
-@pytest.mark.parametrize(("word", "kind"), zip(Word, (CampaignPaused, CampaignResumed, CampaignCancelled), strict=True))
+@pytest.mark.parametrize(
+    ("word", "kind"), [(Word.PAUSE, CampaignPaused), (Word.RESUME, CampaignResumed), (Word.CANCEL, CampaignCancelled)]
+)
 def test_the_decision_as_a_record(word: Word, kind: type) -> None:
     """Under the campaign's own key, with who and why."""
     entry = decision(word, ID, ID, NOW, actor="ops", reason="typo")

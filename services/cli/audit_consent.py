@@ -1,0 +1,152 @@
+"""`heliograph audit consent`: was anybody sent to after the opt-out was known? The log alone decides; it must say 0.
+
+An opt-out counts as known when its record had been in the log for longer than the dispatcher may lag behind it
+(READER_LAG, beyond which it claims nothing) and a second for clocks. Words are ordered by Sinch's `received_at`, a tie
+counts as opted out; records by the broker's time of append.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import typer
+
+from contracts import topics
+from contracts.events import (
+    AnyEvent,
+    RecipientOptedIn,
+    RecipientOptedOut,
+    SendAttempted,
+    UnreadableEventError,
+    decode,
+)
+from infra.kafka.connection import connection_from
+from infra.kafka.log import KafkaConnection, Partition, Record, Scanner
+from infra.process.masking import mask_phone
+from infra.process.world import iso
+from services.cli.commands import errors_shown, located, prepared
+from services.cli.service import FAILED
+
+SLACK_SECONDS = 1.0
+"""Added to READER_LAG: the brokers' clocks, and the way from the claim to the record of the attempt."""
+SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One consent event: when the log took it (milliseconds since 1970), when Sinch or the API received it."""
+
+    logged_ms: int
+    received_at: str
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One message that was offered although its recipient's opt-out was known."""
+
+    recipient: str
+    client_reference: str
+    sent_ms: int
+    opted_out: Said
+
+
+@dataclass(slots=True)
+class Audit:
+    """What the log says, in the order in which it is read: all consent first, then the attempts."""
+
+    margin_ms: int
+    consent: defaultdict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    attempts: int = 0
+    unreadable: int = 0
+    breaches: list[Breach] = field(default_factory=list)
+
+    def take(self, record: Record) -> None:
+        """Take in one record of either topic."""
+        event = self._read(record)
+        match event:
+            case RecipientOptedOut() | RecipientOptedIn():
+                said = Said(record.timestamp, event.received_at, isinstance(event, RecipientOptedOut))
+                self.consent[event.recipient].append(said)
+            case SendAttempted():
+                self._attempted(event, record.timestamp)
+            case _:
+                return
+
+    def _attempted(self, event: SendAttempted, sent_ms: int) -> None:
+        self.attempts += 1
+        for recipient in self.consent.keys() & event.recipients:
+            said = known_opt_out(self.consent[recipient], sent_ms, self.margin_ms)
+            if said is not None:
+                self.breaches.append(Breach(recipient, event.client_reference, sent_ms, said))
+
+    def _read(self, record: Record) -> AnyEvent | None:
+        try:
+            return decode(record.value)
+        except UnreadableEventError:
+            self.unreadable += 1
+            return None
+
+
+def known_opt_out(said: Sequence[Said], sent_ms: int, margin_ms: int) -> Said | None:
+    """The opt-out that must have been known at `sent_ms` and was not taken back before; None when there is none."""
+    known = [word for word in said if word.logged_ms + (margin_ms if word.out else 0) < sent_ms]
+    last = max(known, key=lambda word: (word.received_at, word.out), default=None)
+    return last if last is not None and last.out else None
+
+
+async def audit_consent(kafka: KafkaConnection, reader_lag: float) -> Audit:
+    """Read the log as it is now.
+
+    The end of the attempts is noted before consent is read, so that whatever was said before one of them is known.
+    """
+    audit = Audit(round((reader_lag + SLACK_SECONDS) * 1000))
+    async with Scanner(kafka) as scanner:
+        attempts = await scanner.bounds(await scanner.partitions([topics.DISPATCHES]))
+        consent = await scanner.bounds(await scanner.partitions([topics.CONSENT]))
+        for bounds in (consent, attempts):
+            begins = {partition: begin for partition, (begin, _) in bounds.items()}
+            ends = {partition: end for partition, (_, end) in bounds.items()}
+            async for record in _records(scanner.read(begins, ends)):
+                audit.take(record)
+    return audit
+
+
+async def _records(batches: AsyncGenerator[dict[Partition, list[Record]], None]) -> AsyncGenerator[Record, None]:
+    async for batch in batches:
+        for records in batch.values():
+            for record in records:
+                yield record
+
+
+def consent() -> None:
+    """Count the messages that were sent although an opt-out was known. Exit code 1 unless there are none."""
+    settings = located(prepared(), ("KAFKA_BOOTSTRAP_SERVERS",))
+    with errors_shown():
+        audit = asyncio.run(audit_consent(connection_from(settings), settings.reader_lag))
+    for breach in audit.breaches[:SHOWN]:
+        typer.echo(_line(breach))
+    if len(audit.breaches) > SHOWN:
+        typer.echo(f"… and {len(audit.breaches) - SHOWN} more")
+    if audit.unreadable:
+        typer.echo(f"{audit.unreadable} records could not be read", err=True)
+    typer.echo(
+        f"{len(audit.breaches)} messages sent after a known opt-out "
+        f"({audit.attempts} attempts, {len(audit.consent)} numbers with a word about consent)"
+    )
+    if audit.breaches:
+        raise typer.Exit(FAILED)
+
+
+def _line(breach: Breach) -> str:
+    said = breach.opted_out
+    return (
+        f"+{mask_phone(breach.recipient)}  {breach.client_reference}  attempted {_written(breach.sent_ms)}  "
+        f"opted out {said.received_at}, in the log {_written(said.logged_ms)}"
+    )
+
+
+def _written(logged_ms: int) -> str:
+    return iso(datetime.fromtimestamp(logged_ms / 1000, UTC))

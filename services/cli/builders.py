@@ -1,0 +1,52 @@
+"""Under `heliograph run`: a projector of its own for every build beside the current one, from its creation to its drop."""
+
+from collections.abc import Mapping
+
+import asyncpg
+import structlog
+
+from infra.process.children import Child, start_child
+from infra.process.home import Home
+from infra.process.world import World
+from services.cli.fleet import COMMAND
+from services.projector import builds
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+STOP_SECONDS = 3.0
+
+
+async def keep_builds(dsn: str, environment: Mapping[str, str], home: Home, world: World) -> None:
+    """Keep a projector running for every build that the service `projector` may not be filling. For ever.
+
+    After a swap the former build is one of these, and is kept up to date until it is dropped.
+    """
+    children: dict[int, Child] = {}
+    while True:
+        await world.clock.sleep(LOOK_SECONDS)
+        wanted = await _wanted(dsn, children)
+        for number in wanted:
+            if number not in children or not children[number].running:
+                children[number] = await start_child(
+                    [*COMMAND, "projector", "--build", str(number)],
+                    name=f"projector of build {number}",
+                    env=environment,
+                    output=home.log_file(f"projector-build-{number}"),
+                )
+        for number in children.keys() - wanted:
+            await children.pop(number).stop(STOP_SECONDS)
+
+
+async def _wanted(dsn: str, children: Mapping[int, Child]) -> set[int]:
+    """All builds that are not current, and those that became current meanwhile; what runs while the database is away."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+        try:
+            known = await builds.listed(connection)
+        finally:
+            await connection.close(timeout=5)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("builds_unknown", error=str(error))
+        return set(children)
+    return {b.number for b in known if b.version == builds.VERSION and (not b.is_current or b.number in children)}

@@ -1,0 +1,44 @@
+"""`heliograph pause|resume|cancel`: campaigns through the API, and the whole plan in the ledger."""
+
+import asyncio
+
+from infra.postgres.pool import create_pool
+from infra.process.masking import mask_loose
+from infra.process.world import iso
+from services.cli.api import connect
+from services.cli.commands import errors_shown, located, prepared
+from services.cli.screen import Screen
+from services.dispatcher.by_hand import ByHand
+
+
+def decide(verb: str, campaign_id: str, reason: str, api: str | None) -> None:
+    """Pause, resume or cancel one campaign."""
+
+    async def work() -> None:
+        async with connect(prepared(), api) as client:
+            answer = await client.decide(campaign_id, verb, reason)
+        Screen().say(f"{answer.campaign_id} {answer.status}: {answer.message}")
+
+    with errors_shown():
+        asyncio.run(work())
+
+
+def resume_plan() -> None:
+    """Clear what blocks the whole plan, after saying what it was."""
+    settings, screen = located(prepared(), ("DATABASE_URL",)), Screen()
+    assert settings.database_url is not None
+    dsn = settings.database_url.get_secret_value()
+
+    async def work() -> None:
+        async with await create_pool(dsn, "resume", max_size=1) as pool:
+            ledger = ByHand(pool)
+            block = await ledger.blocked()
+            if block is None:
+                screen.say("Nothing is blocked.")
+                return
+            screen.say(f"Blocked since {iso(block.since)}: {mask_loose(block.reason)}")
+            gone_on = await ledger.unblock(block)
+        screen.say("Sending goes on." if gone_on else "It changed meanwhile: look again.")
+
+    with errors_shown():
+        asyncio.run(work())

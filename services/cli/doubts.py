@@ -1,0 +1,145 @@
+"""`heliograph doubts [list|settle]`: offers of which nobody knows whether Sinch has them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from getpass import getuser
+from typing import Annotated
+
+import typer
+
+from contracts.identity import Reference, parse_reference
+from infra.kafka.connection import connection_from
+from infra.kafka.log import Appender
+from infra.postgres.pool import Pool, create_pool
+from infra.process.settings import Settings
+from infra.process.world import World
+from services.cli.commands import errors_shown, located, prepared
+from services.cli.service import FAILED
+from services.dispatcher import offers
+from services.dispatcher.by_hand import ByHand, NotInDoubt, OpenDoubt, Verdict
+from services.dispatcher.doubt import Rule
+
+app = typer.Typer(add_completion=False, help="Batches of which nobody knows whether Sinch has them.")
+
+MOST = 1_000
+
+
+class Said(StrEnum):
+    """The verdicts as they are typed."""
+
+    accepted = "accepted"
+    absent = "absent"
+    given_up = "given-up"
+
+
+@app.callback(invoke_without_command=True)
+def doubts(context: typer.Context) -> None:
+    """List what is in doubt, unless told otherwise."""
+    if context.invoked_subcommand is None:
+        list_doubts()
+
+
+@app.command("list")
+def list_doubts() -> None:
+    """List what is in doubt, the oldest first, with what happens next."""
+
+    async def work(pool: Pool, settings: Settings) -> None:
+        found = await ByHand(pool).doubts(MOST)
+        rule = Rule(settings.in_doubt_looks, settings.in_doubt_settle)
+        for doubt in found:
+            typer.echo(_line(doubt, rule))
+        typer.echo(f"{len(found)} batches in doubt" + (" or more" if len(found) == MOST else ""))
+
+    _run(work, ("DATABASE_URL",))
+
+
+@app.command()
+def settle(
+    client_reference: Annotated[str, typer.Argument(help="As `doubts` shows it.")],
+    verdict: Annotated[
+        Said,
+        typer.Argument(
+            help="accepted: Sinch has it. absent: it surely has not, so it is offered again. given-up: nobody can know."
+        ),
+    ],
+    *,
+    why: Annotated[str, typer.Option(help="How you know. It stands in the log.")],
+    batch_id: Annotated[str, typer.Option(help="Sinch's id of the batch; needed with `accepted`.")] = "",
+    actor: Annotated[str | None, typer.Option(help="Who says so; else the user of this machine.")] = None,
+) -> None:
+    """Settle a doubt by hand."""
+    reference = parse_reference(client_reference)
+    if reference is None:
+        raise typer.BadParameter("is not a client_reference of ours", param_hint="CLIENT_REFERENCE")
+    if (verdict is Said.accepted) != bool(batch_id):
+        raise typer.BadParameter("goes with `accepted`, and only with it", param_hint="--batch-id")
+    if not why.strip():
+        raise typer.BadParameter("must not be empty", param_hint="--why")
+    wanted = Verdict(verdict.value.replace("-", "_"))
+
+    async def work(pool: Pool, settings: Settings) -> None:
+        async with _saying(settings, reference, wanted, actor or user(), why, batch_id) as say:
+            attempt = await ByHand(pool).settle(reference, wanted, batch_id, say)
+        typer.echo(f"{reference} is settled: {verdict.value}")
+        if attempt is not None:
+            typer.echo(f"Offered again as attempt {attempt}.")
+
+    _run(work, ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
+
+
+class _saying:  # noqa: N801  reads like a verb at its use
+    """Gives what appends DoubtSettled, by an appender of this command's own."""
+
+    def __init__(
+        self, settings: Settings, reference: Reference, verdict: Verdict, actor: str, why: str, batch_id: str
+    ) -> None:
+        world = World()
+        self._appender = Appender(connection_from(settings), world, name="doubts")
+        now = world.clock.wall()
+        self._entry = offers.doubt_settled(
+            reference, now, verdict=verdict.value, actor=actor, why=why, batch_id=batch_id
+        )
+
+    async def __aenter__(self) -> Callable[[], Awaitable[None]]:
+        await self._appender.start()
+        return self._say
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._appender.stop()
+
+    async def _say(self) -> None:
+        await self._appender.append(self._entry, within=10.0)
+
+
+def user() -> str:
+    """Who is at the keyboard, as far as the machine knows."""
+    try:
+        return f"cli:{getuser()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
+
+
+def _run(work: Callable[[Pool, Settings], Awaitable[None]], needs: tuple[str, ...]) -> None:
+    settings = located(prepared(), needs)
+    assert settings.database_url is not None
+    dsn = settings.database_url.get_secret_value()
+
+    async def with_pool() -> None:
+        async with await create_pool(dsn, "doubts", max_size=1) as pool:
+            await work(pool, settings)
+
+    with errors_shown():
+        try:
+            asyncio.run(with_pool())
+        except NotInDoubt as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(FAILED) from None
+
+
+def _line(doubt: OpenDoubt, rule: Rule) -> str:
+    case = doubt.case
+    return (
+        f"{doubt.reference}  {doubt.recipients} recipients  {case.age:.0f} s old  "
+        f"{case.absent} looks found nothing  {doubt.next_step(rule)}"
+    )

@@ -1,0 +1,241 @@
+"""Two builds compared, row by row and column by column, while both go on.
+
+Both are looked at in one snapshot. They stand at different offsets there, so a difference is only one when no record
+between the two offsets is about that row: the log itself says which are. Such rows are looked at again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts import events as e
+from contracts.events import UnreadableEventError, decode
+from infra.kafka.log import KafkaConnection, Partition, Scanner
+from infra.postgres.pool import Connection
+
+MOST_DIFFERENCES = 10_000
+"""Rows of one table that are looked at one by one; with more, the count is exact and the rest is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One table: its key, what a person calls a row, and its other columns."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+TABLES = (
+    Compared("messages", ("campaign_id", "recipient", "chunk"),
+             ("reported_at", "code", "attempt", "scheduled", "given_up", "rank", "parts", "requested", "retries", "retriable",
+              "part", "status", "provider_status", "batch_id")),
+    Compared("batches", ("campaign_id", "chunk", "attempt", "part"),
+             ("requested", "rank", "status", "status_at", "reason", "batch_id", "recipients", "attempted_at",
+              "accepted_at", "members", "queued", "dispatched", "unrecognised", "settled")),
+    Compared("campaigns", ("campaign_id", "partition"),
+             ("name", "body", "sender", "scheduled_at", "requested_at", "chunks", "chunks_seen")),
+    Compared("campaign_counts", ("campaign_id", "partition", "status", "awaiting"), ("messages",)),
+    Compared("campaign_control", ("campaign_id",), ("cancelled", "paused", "reason", "decided_at", "event_id")),
+    Compared("recipients", ("phone",), ("is_opted_out", "decided_at", "source")),
+    Compared("replies", ("inbound_id",), ("sender", "originator", "kind", "body", "keyword", "received_at")),
+    Compared("orphan_reports", ("event_id",), ("batch_id", "recipient", "status", "code", "seen", "settled")),
+    Compared("second_reports", ("campaign_id", "recipient"), ()),
+    Compared("parked", ("topic", "partition", "record_offset"), ("state", "reason", "actor", "decision")),
+)  # fmt: skip
+
+HISTORY = """
+SELECT campaign_id::text, count(*), sum(hashtextextended(h::text, 0)::numeric)::text
+FROM {0}.message_events h GROUP BY campaign_id
+"""
+"""Every build folds every record once, so the histories are equal as multisets; one sum a campaign tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that the builds do not agree about: `left` and `right` hold the columns that differ, None: no such row."""
+
+    table: str
+    key: dict[str, Any]
+    left: dict[str, Any] | None
+    right: dict[str, Any] | None
+    event: str = ""
+
+
+@dataclass(slots=True)
+class Diff:
+    """What was found. `rows` and `differing` are counts by table; `moving` rows were touched by records in between."""
+
+    left: int
+    right: int
+    rows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    differing: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, dict[str, int]] = field(default_factory=dict)
+    moving: dict[str, int] = field(default_factory=dict)
+    samples: list[Difference] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether no row differs."""
+        return not any(self.differing.values())
+
+
+@dataclass(slots=True)
+class Touched:
+    """What the records between two offsets are about."""
+
+    campaigns: set[str] = field(default_factory=set)
+    messages: set[tuple[str, str]] = field(default_factory=set)
+    chunks: set[tuple[str, int]] = field(default_factory=set)
+    others: bool = False
+
+    def take(self, event: e.AnyEvent) -> None:
+        """One record that only one of the builds has folded."""
+        campaign_id, chunk = getattr(event, "campaign_id", None), getattr(event, "chunk", None)
+        if campaign_id is None:
+            self.others = True
+            return
+        self.campaigns.add(campaign_id)
+        if chunk is not None:
+            self.chunks.add((campaign_id, chunk))
+        numbers = [event.recipient] if isinstance(event, e.DeliveryReported) else getattr(event, "recipients", ())
+        self.messages.update((campaign_id, number) for number in numbers)
+
+    def explains(self, table: Compared, key: Mapping[str, Any]) -> bool:
+        """Whether one of the records is about this row."""
+        campaign_id = str(key.get("campaign_id"))
+        match table.name:
+            case "messages" | "second_reports":
+                return (campaign_id, str(key["recipient"])) in self.messages
+            case "batches":
+                return (campaign_id, key["chunk"]) in self.chunks
+            case "campaigns" | "campaign_counts" | "campaign_control":
+                return campaign_id in self.campaigns
+            case _:
+                return self.others
+
+
+def _sql(table: Compared, left: int, right: int) -> str:
+    names, columns = ", ".join(table.key), (*table.key, *table.columns)
+    both = [", ".join(f"{side}.{column}" for column in columns) for side in ("a", "b")]
+    picked = ", ".join(f"{s}.{c} AS {s}_{c}" for s in ("a", "b") for c in columns)
+    return f"""
+        SELECT {picked}, count(*) OVER () AS differing
+        FROM build_{left}.{table.name} a FULL JOIN build_{right}.{table.name} b USING ({names})
+        WHERE ROW({both[0]}) IS DISTINCT FROM ROW({both[1]}) LIMIT {MOST_DIFFERENCES}
+    """
+
+
+async def compare(connection: Connection, kafka: KafkaConnection, left: int, right: int, samples: int = 20) -> Diff:
+    """Compare all tables of two builds, in one snapshot, and explain the differences."""
+    diff, found = Diff(left, right), dict[str, list[Difference]]()
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("SET LOCAL work_mem = '256MB'")
+        offsets = [await _offsets(connection, build) for build in (left, right)]
+        for table in TABLES:
+            found[table.name] = await _differences(connection, table, diff)
+        found["message_events"] = await _history(connection, diff)
+        touched = await _between(kafka, *offsets)
+        for table in (*TABLES, Compared("message_events", ("campaign_id",), ())):
+            await _judge(connection, table, found[table.name], touched, diff, samples)
+    return diff
+
+
+async def _offsets(connection: Connection, build: int) -> dict[Partition, int]:
+    rows = await connection.fetch(f"SELECT topic, partition, next_offset FROM build_{int(build)}.projector_offsets")
+    return {Partition(row[0], row[1]): row[2] for row in rows}
+
+
+async def _differences(connection: Connection, table: Compared, diff: Diff) -> list[Difference]:
+    rows = await connection.fetch(_sql(table, diff.left, diff.right))
+    counted = [
+        int(await connection.fetchval(f"SELECT count(*) FROM build_{build}.{table.name}"))
+        for build in (diff.left, diff.right)
+    ]
+    diff.rows[table.name] = (counted[0], counted[1])
+    diff.differing[table.name] = rows[0]["differing"] if rows else 0
+    return [_difference(table, row) for row in rows]
+
+
+def _difference(table: Compared, row: Mapping[str, Any]) -> Difference:
+    sides: list[dict[str, Any] | None] = [
+        None if row[f"{side}_{table.key[0]}"] is None else {c: row[f"{side}_{c}"] for c in table.columns}
+        for side in ("a", "b")
+    ]
+    there = "b" if sides[0] is None else "a"
+    if sides[0] is not None and sides[1] is not None:
+        differing = [column for column in table.columns if sides[0][column] != sides[1][column]]
+        sides = [{c: side[c] for c in differing} for side in sides if side is not None]
+    return Difference(table.name, {c: row[f"{there}_{c}"] for c in table.key}, sides[0], sides[1])
+
+
+async def _history(connection: Connection, diff: Diff) -> list[Difference]:
+    sides: list[dict[str, tuple[int, str]]] = []
+    for build in (diff.left, diff.right):
+        rows = await connection.fetch(HISTORY.format(f"build_{int(build)}"))
+        sides.append({row[0]: (row[1], row[2]) for row in rows})
+    left, right = sides
+    diff.rows["message_events"] = (sum(n for n, _ in left.values()), sum(n for n, _ in right.values()))
+    found = [
+        Difference("message_events", {"campaign_id": c}, _counted(left.get(c)), _counted(right.get(c)))
+        for c in sorted(left.keys() | right.keys())
+        if left.get(c) != right.get(c)
+    ]
+    diff.differing["message_events"] = len(found)
+    return found
+
+
+def _counted(side: tuple[int, str] | None) -> dict[str, Any] | None:
+    return None if side is None else {"events": side[0], "sum": side[1]}
+
+
+async def _between(kafka: KafkaConnection, left: Mapping[Partition, int], right: Mapping[Partition, int]) -> Touched:
+    """What the records are about that one build has folded and the other has not."""
+    touched = Touched()
+    ends = {p: max(left.get(p, 0), right.get(p, 0)) for p in left.keys() | right.keys()}
+    starts = {p: min(left.get(p, 0), right.get(p, 0)) for p in ends}
+    open_ones = {p: start for p, start in starts.items() if start < ends[p]}
+    if open_ones:
+        async with Scanner(kafka) as scanner:
+            async for batch in scanner.read(open_ones, {p: ends[p] for p in open_ones}):
+                for record in (record for records in batch.values() for record in records):
+                    try:
+                        touched.take(decode(record.value))
+                    except UnreadableEventError:
+                        continue
+    return touched
+
+
+async def _judge(
+    connection: Connection, table: Compared, found: Sequence[Difference], touched: Touched, diff: Diff, samples: int
+) -> None:
+    """Sort what was found into real differences and rows that are just moving."""
+    real = [d for d in found if not touched.explains(table, d.key)]
+    moving = len(found) - len(real)
+    diff.moving[table.name] = moving
+    diff.differing[table.name] -= moving
+    columns = diff.columns.setdefault(table.name, {})
+    for d in real:
+        for column in (d.left or d.right or {}) if d.left is not None and d.right is not None else ("(no such row)",):
+            columns[column] = columns.get(column, 0) + 1
+    for d in real[: max(0, samples - len(diff.samples))]:
+        diff.samples.append(await _explained(connection, diff, d))
+
+
+EVENT = """
+SELECT type || ' ' || status || ' of attempt ' || attempt || ' (' || event_id || ', ' || live.iso(occurred_at) || ')'
+FROM build_{0}.message_events WHERE campaign_id = $1 AND recipient = $2
+ORDER BY rank = 10 DESC, attempt DESC, part DESC, rank DESC, occurred_at DESC LIMIT 1
+"""
+
+
+async def _explained(connection: Connection, diff: Diff, difference: Difference) -> Difference:
+    """The difference of a message with the event by which each build made its row."""
+    key = difference.key
+    if difference.table != "messages":
+        return difference
+    said: Collection[str] = [
+        f"build {build}: {await connection.fetchval(EVENT.format(int(build)), key['campaign_id'], key['recipient']) or 'its request'}"
+        for build in (diff.left, diff.right)
+    ]
+    return Difference(difference.table, key, difference.left, difference.right, "; ".join(said))

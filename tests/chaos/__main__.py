@@ -1,0 +1,49 @@
+"""`python -m tests.chaos --runs 1000 --first 0`: the night's run. Exit code 1 when any run was not exactly once."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.kafka.embedded import EmbeddedKafka
+from infra.postgres.embedded import EmbeddedPostgres
+from tests.chaos.many import run_many
+from tests.chaos.run import Verdict
+from tests.places import make_template
+
+
+def tell(verdict: Verdict) -> None:
+    """A line a run."""
+    said = "good" if verdict.good else f"BAD {verdict}"
+    print(f"seed {verdict.seed}: {said}, {verdict.deaths} deaths, {verdict.doubts} doubts", flush=True)
+
+
+async def many(first: int, runs: int) -> list[Verdict]:
+    """All verdicts, on servers of our own."""
+    with tempfile.TemporaryDirectory() as home:
+        kafka, postgres = EmbeddedKafka(Path(home) / "kafka"), EmbeddedPostgres(Path(home) / "postgres")
+        bootstrap, dsn = await kafka.start(), await postgres.start()
+        try:
+            template = await make_template(dsn)
+            return await run_many(range(first, first + runs), bootstrap, dsn, template, Path(home), tell=tell)
+        finally:
+            await kafka.stop()
+            await postgres.stop()
+
+
+def main() -> int:
+    """Run and count."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    given = parser.parse_args()
+    verdicts = asyncio.run(many(given.first, given.runs))
+    bad = [verdict.seed for verdict in verdicts if not verdict.good]
+    deaths, doubts = sum(v.deaths for v in verdicts), sum(v.doubts for v in verdicts)
+    print(f"{len(verdicts)} runs, {deaths} deaths, {doubts} doubts; not exactly once: {len(bad)} {bad or ''}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

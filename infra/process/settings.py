@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     dispatch_margin: Seconds = Field(
         2, description="Seconds more that a silent sender is waited for: scheduling, and clocks that drift."
     )
+    follow_up_gather: float = Field(
+        5, ge=0, le=3600, description="Seconds that a failure to be sent again waits for others of its chunk."
+    )
+    pull_margin: float = Field(
+        600, ge=0, le=86_400, description="Seconds after a batch expired until its missing reports are fetched."
+    )
     dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
     in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")
     reader_lag: Seconds = Field(

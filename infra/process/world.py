@@ -106,6 +106,11 @@ class Tasks:
             self.failed = asyncio.get_running_loop().create_future()
         return self.failed
 
+    @property
+    def any_failed(self) -> bool:
+        """Whether a task has ended by an error."""
+        return self.failed is not None and self.failed.done()
+
     async def wait_failed(self) -> BaseException:
         """Wait until a task has failed, and give its error."""
         return await asyncio.shield(self._failed())

@@ -88,8 +88,8 @@ def doubts(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def audit(context: typer.Context) -> None:
-    """Check the log against what must never happen."""
-    from services.cli.audits import app as group
+    """Check what must hold between log, tables and Sinch: campaign, all, consent."""
+    from services.cli.audit import app as group
 
     group(context.args, prog_name="heliograph audit")
 
@@ -143,14 +143,6 @@ def explain(
     from services.cli.explain import explain_message
 
     asyncio.run(explain_message(campaign, phone))
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def audit(context: typer.Context) -> None:
-    """Hold log, tables and Sinch's own lists against each other."""
-    from services.cli.audit import app as auditing
-
-    auditing(context.args, prog_name="heliograph audit")
 
 
 @app.command(rich_help_panel=SERVICE)

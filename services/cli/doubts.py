@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from functools import partial
 from getpass import getuser
 from typing import Annotated
 
 import typer
 
-from contracts.identity import Reference, parse_reference
+from contracts.identity import parse_reference
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender
 from infra.postgres.pool import Pool, create_pool
@@ -23,6 +24,7 @@ from services.dispatcher.doubt import Rule
 app = typer.Typer(add_completion=False, help="Batches of which nobody knows whether Sinch has them.")
 
 MOST = 1_000
+APPEND_SECONDS = 10.0
 
 
 class Said(StrEnum):
@@ -79,37 +81,21 @@ def settle(
     wanted = Verdict(verdict.value.replace("-", "_"))
 
     async def work(pool: Pool, settings: Settings) -> None:
-        async with _saying(settings, reference, wanted, actor or user(), why, batch_id) as say:
+        world = World()
+        now, who = world.clock.wall(), actor or user()
+        entry = offers.doubt_settled(reference, now, verdict=wanted.value, actor=who, why=why, batch_id=batch_id)
+        appender = Appender(connection_from(settings), world, name="doubts")
+        await appender.start()
+        try:
+            say = partial(appender.append, entry, within=APPEND_SECONDS)
             attempt = await ByHand(pool).settle(reference, wanted, batch_id, say)
+        finally:
+            await appender.stop()
         typer.echo(f"{reference} is settled: {verdict.value}")
         if attempt is not None:
             typer.echo(f"Offered again as attempt {attempt}.")
 
     _run(work, ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
-
-
-class _saying:  # noqa: N801  reads like a verb at its use
-    """Gives what appends DoubtSettled, by an appender of this command's own."""
-
-    def __init__(
-        self, settings: Settings, reference: Reference, verdict: Verdict, actor: str, why: str, batch_id: str
-    ) -> None:
-        world = World()
-        self._appender = Appender(connection_from(settings), world, name="doubts")
-        now = world.clock.wall()
-        self._entry = offers.doubt_settled(
-            reference, now, verdict=verdict.value, actor=actor, why=why, batch_id=batch_id
-        )
-
-    async def __aenter__(self) -> Callable[[], Awaitable[None]]:
-        await self._appender.start()
-        return self._say
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._appender.stop()
-
-    async def _say(self) -> None:
-        await self._appender.append(self._entry, within=10.0)
 
 
 def user() -> str:

@@ -26,7 +26,7 @@ from services.cli.follow import follow
 from services.cli.parts import Parts
 from services.cli.provision import make_topics
 from services.cli.screen import Screen
-from services.dispatcher.app import callback_url
+from services.dispatcher.app import CALLBACK_PATH, callback_url
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +115,7 @@ class Running:
         token, _ = self._home.kept_secret("webhook_token")
         told = settings.model_copy(update={"webhook_token": (SecretStr(token),)})
         self._screen.say(f"Sinch's callbacks need a token, kept in {self._home.path / 'webhook_token'}. Their address:")
-        self._screen.say(f"  {callback_url(told) or f'(set BASE_URL) …?token={token}'}")
+        self._screen.say(f"  {callback_url(told) or f'<BASE_URL>{CALLBACK_PATH}?token={token}'}")
         return {"WEBHOOK_TOKEN": token}
 
     async def _start_parts(self) -> dict[str, str]:

@@ -80,7 +80,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     for name, loop in (
         ("recovery", recovery.run()),
         ("taking back", TakingBack(pool, voice, client, world).run()),
-        ("follow-ups", FollowUps(pool, world).run()),
+        ("follow-ups", FollowUps(pool, world, settings.follow_up_gather).run()),
         ("orphans", Orphans(pool, voice, world).run()),
         ("silence", Silence(pool, voice, client, world).run()),
         ("dispatch", dispatch.run()),
@@ -133,7 +133,7 @@ def _sending(settings: Settings) -> Sending:
         log.warning(
             "no_callback_url", hint="set BASE_URL to the public address of this service to get delivery reports"
         )
-    return Sending(settings.sinch_number, address)
+    return Sending(settings.sinch_number, address, margin=settings.pull_margin)
 
 
 def callback_url(settings: Settings) -> str | None:

@@ -113,7 +113,7 @@ class ByHand:
     LOCK = f"SELECT state FROM dispatch.batches WHERE {_KEY} FOR UPDATE"
 
     async def settle(
-        self, reference: Reference, verdict: Verdict, batch_id: str, say: Callable[[], Awaitable[None]]
+        self, reference: Reference, verdict: Verdict, batch_id: str, say: Callable[[], Awaitable[object]]
     ) -> int | None:
         """Settle one doubt; gives the next attempt where the verdict makes one. Raises NotInDoubt.
 

@@ -10,8 +10,6 @@ from infra.process.world import World
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
-GATHER_SECONDS = 5.0
-"""How long those that are due wait for others of their chunk, so that they travel together."""
 MOST_CHUNKS = 50
 
 GATHERED = """
@@ -40,15 +38,16 @@ FROM dispatch.campaigns c WHERE c.campaign_id = $1
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """Makes due follow-ups into offers."""
+    """Makes due follow-ups into offers. `gather`: seconds that they wait for others of their chunk."""
 
     pool: Pool
     world: World
+    gather: float
 
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            for row in await self.pool.fetch(GATHERED, GATHER_SECONDS, MOST_CHUNKS):
+            for row in await self.pool.fetch(GATHERED, self.gather, MOST_CHUNKS):
                 await self.offer(str(row["campaign_id"]), row["chunk"])
             await self.world.clock.sleep(LOOK_SECONDS)
 

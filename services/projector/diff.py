@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncpg import Record
+
 from contracts import events as e
 from contracts.events import UnreadableEventError, decode
 from infra.kafka.log import KafkaConnection, Partition, Scanner
@@ -137,7 +139,9 @@ async def compare(connection: Connection, kafka: KafkaConnection, left: int, rig
         found["message_events"] = await _history(connection, diff)
         touched = await _between(kafka, *offsets)
         for table in (*TABLES, Compared("message_events", ("campaign_id",), ())):
-            await _judge(connection, table, found[table.name], touched, diff, samples)
+            real = _real(table, found[table.name], touched, diff)
+            for difference in real[: max(0, samples - len(diff.samples))]:
+                diff.samples.append(await _explained(connection, diff, difference))
     return diff
 
 
@@ -157,7 +161,7 @@ async def _differences(connection: Connection, table: Compared, diff: Diff) -> l
     return [_difference(table, row) for row in rows]
 
 
-def _difference(table: Compared, row: Mapping[str, Any]) -> Difference:
+def _difference(table: Compared, row: Record) -> Difference:
     sides: list[dict[str, Any] | None] = [
         None if row[f"{side}_{table.key[0]}"] is None else {c: row[f"{side}_{c}"] for c in table.columns}
         for side in ("a", "b")
@@ -206,20 +210,16 @@ async def _between(kafka: KafkaConnection, left: Mapping[Partition, int], right:
     return touched
 
 
-async def _judge(
-    connection: Connection, table: Compared, found: Sequence[Difference], touched: Touched, diff: Diff, samples: int
-) -> None:
-    """Sort what was found into real differences and rows that are just moving."""
+def _real(table: Compared, found: Sequence[Difference], touched: Touched, diff: Diff) -> list[Difference]:
+    """The differences that no record in between explains; counted, and the others as moving."""
     real = [d for d in found if not touched.explains(table, d.key)]
-    moving = len(found) - len(real)
-    diff.moving[table.name] = moving
-    diff.differing[table.name] -= moving
+    diff.moving[table.name] = len(found) - len(real)
+    diff.differing[table.name] -= len(found) - len(real)
     columns = diff.columns.setdefault(table.name, {})
     for d in real:
-        for column in (d.left or d.right or {}) if d.left is not None and d.right is not None else ("(no such row)",):
+        for column in d.left if d.left is not None and d.right is not None else ("(no such row)",):
             columns[column] = columns.get(column, 0) + 1
-    for d in real[: max(0, samples - len(diff.samples))]:
-        diff.samples.append(await _explained(connection, diff, d))
+    return real
 
 
 EVENT = """

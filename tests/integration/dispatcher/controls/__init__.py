@@ -1,0 +1,1 @@
+"""What people decide about campaigns and recipients, against the real dispatcher."""

@@ -1,0 +1,110 @@
+"""Pause, resume and cancel in the middle of a campaign: real dispatcher, log, tables and simulator."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+
+from tests.integration.dispatcher.controls.whole import CHUNK, Whole, slow_delivery
+from tests.waiting import until
+
+log = structlog.get_logger(__name__)
+
+MOST_SECONDS = 1.0
+"""From the request to pause or cancel until the last POST: what issue 5 asks for."""
+UNDER_WAY = "SELECT count(*) FROM dispatch.batches WHERE campaign_id = $1 AND state = 'attempting'"
+
+
+async def stopped(system: Whole, campaign_id: str, word: str) -> tuple[float, list[str]]:
+    """Pause or cancel; gives the seconds until the last POST, and who had been sent to when nothing was under way.
+
+    That nothing more comes is shown by another campaign, which comes later and goes through completely.
+    """
+    began = datetime.now(UTC)
+    await system.decide(campaign_id, word)
+    await system.reaches(campaign_id, {"pause": "paused", "cancel": "cancelling"}[word])
+
+    async def quiet() -> bool:
+        return bool(await system.pool.fetchval(UNDER_WAY, campaign_id) == 0)
+
+    await until(quiet, "nothing is under way")
+    sent = system.sent(campaign_id)
+    other, recipients = await system.request(chunks=20)
+    await system.has_sent(other, len(recipients))
+    assert system.sent(campaign_id) == sent
+    seconds = (system.last_post(campaign_id) - began).total_seconds()
+    log.info("stopped", word=word, seconds=round(seconds, 3), sent=len(sent))
+    return seconds, sent
+
+
+async def test_after_a_pause_nothing_is_claimed_and_resume_sends_exactly_the_rest(system: Whole) -> None:
+    """The last POST comes within a second, another campaign goes on meanwhile, and everybody gets one message."""
+    campaign_id, recipients = await system.request(chunks=40)
+    await system.has_sent(campaign_id, 10 * CHUNK)
+    seconds, sent = await stopped(system, campaign_id, "pause")
+    assert seconds <= MOST_SECONDS
+    assert len(sent) < len(recipients)
+    await system.decide(campaign_id, "resume")
+    await system.has_sent(campaign_id, len(recipients))
+    await system.reaches(campaign_id, "completed")
+    assert sorted(system.sent(campaign_id)) == recipients
+
+
+async def test_a_campaign_paused_and_resumed_many_times_sends_to_everybody_once(system: Whole) -> None:
+    """At whatever moment of a claim the words come."""
+    campaign_id, recipients = await system.request(chunks=40)
+    await system.reaches(campaign_id, "sending")
+    for turn in range(1, 12):
+        await system.has_sent(campaign_id, turn * 3 * CHUNK)
+        await system.decide(campaign_id, "pause")
+        await system.decide(campaign_id, "resume")
+    await system.has_sent(campaign_id, len(recipients))
+    await system.reaches(campaign_id, "completed")
+    assert Counter(system.sent(campaign_id)) == Counter(recipients)
+
+
+async def test_cancel_takes_back_what_is_here_and_at_sinch(system: Whole) -> None:
+    """The last POST comes within a second; every message is cancelled, by us or by Sinch, and none is lost."""
+    slow_delivery(system)
+    campaign_id, recipients = await system.request(chunks=40)
+    await system.has_sent(campaign_id, 10 * CHUNK)
+    seconds, sent = await stopped(system, campaign_id, "cancel")
+    assert seconds <= MOST_SECONDS
+    assert len(sent) < len(recipients)
+    await system.reaches(campaign_id, "cancelled")
+    assert all(system.canceled(campaign_id))
+    async with system.api.get(f"/api/campaigns/{campaign_id}") as answer:
+        assert (await answer.json())["counts"] == {"cancelled": len(recipients)}
+
+
+async def test_what_sinch_delivered_before_the_cancel_counts(system: Whole) -> None:
+    """Reports win: delivered stays delivered, the rest is cancelled, and the sum is what was asked for."""
+    campaign_id, recipients = await system.request(chunks=30)
+    await system.has_sent(campaign_id, 10 * CHUNK)
+    await system.decide(campaign_id, "cancel")
+    await system.reaches(campaign_id, "cancelled")
+    async with system.api.get(f"/api/campaigns/{campaign_id}") as answer:
+        counts = (await answer.json())["counts"]
+    assert counts["delivered"] > 0
+    assert counts["cancelled"] > 0
+    assert sum(counts.values()) == len(recipients)
+
+
+@pytest.mark.parametrize("word", ["cancel", "pause"])
+async def test_a_campaign_for_later_can_be_stopped_before_its_time(system: Whole, word: str) -> None:
+    """Then nothing of it is ever sent; a paused one is sent once it is resumed and its time has come."""
+    soon = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 1.5, UTC)
+    body = {"recipients": ["+15551231234"], "message": "Hello", "send_at": soon.isoformat()}
+    async with system.api.post("/api/campaigns/send", json=body) as answer:
+        campaign_id = (await answer.json())["campaign_id"]
+    assert await system.status(campaign_id) == "scheduled"
+    await system.decide(campaign_id, word)
+    await system.reaches(campaign_id, {"cancel": "cancelled", "pause": "paused"}[word])
+    other, recipients = await system.request(chunks=2, send_at=soon.strftime("%Y-%m-%dT%H:%M:%S.999Z"))
+    await system.has_sent(other, len(recipients))
+    assert system.sent(campaign_id) == []
+    if word == "pause":
+        await system.decide(campaign_id, "resume")
+        await system.has_sent(campaign_id, 1)
+        assert system.last_post(campaign_id) >= soon

@@ -84,7 +84,8 @@ class Handler:
             if self._replays.knows(signature):
                 return self._accepted(now, Said("repeated", {"bytes": len(raw)}, []), began)
         said = dead("oversized", raw, f"longer than {len(raw)} bytes: cut", now) if cut else self._read(raw, now)
-        share.grow(sum(len(entry.value) for entry in said.entries))
+        if len(said.entries) > 1:  # one is counted by the appender
+            share.grow(sum(len(entry.value) for entry in said.entries))
         said = await self._append(said, raw, now)
         if signature:
             self._replays.accepted(signature)

@@ -78,3 +78,32 @@ async def fates_of(system: System) -> dict[str, str]:
     async with system.http.get(system.info()["simulator"] + "/simulator/fates") as answer:
         lines = [json.loads(line) async for line in answer.content]
     return {line["recipient"]: standing_of(line["status"]).status for line in lines}
+
+
+@pytest.mark.faults
+async def test_kill_9_of_kafka_and_postgresql_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
+    """5,000 recipients; the servers die in the middle and come back: every message once, every count adds up."""
+    async with running(tmp_path / "home", DISPATCH_IN_FLIGHT="1", DISPATCH_DEADLINE="5") as system:
+        rules = {"delays": {"reply": {"min": 0.8, "max": 1.2}, "final": {"min": 0.1, "max": 3.0}}}
+        async with system.http.put(system.info()["simulator"] + "/simulator/rules", json=rules) as answer:
+            assert answer.status == 200, await answer.text()
+        numbers = RECIPIENTS[:5_000]
+        status, accepted = await system.post("/api/campaigns/send", json={"recipients": numbers, "message": "Hello"})
+        assert status == 202, accepted
+        for wanted, name in ((1_000, "kafka"), (3_000, "postgres")):
+
+            async def far_enough(wanted: int = wanted) -> bool:
+                return (await sends(system))["messages"] >= wanted
+
+            await until(far_enough, f"{wanted} messages sent", within=90.0)
+            system.kill(name)
+
+        async def complete() -> bool:
+            return (await system.campaign(accepted["campaign_id"])).get("status") == "completed"
+
+        await until(complete, "the campaign is completed", within=150.0)
+        counted = await sends(system)
+        assert (counted["messages"], counted["recipients"]) == (5_000, 5_000), counted
+        assert not counted["sent_more_than_once"]
+        campaign = await system.campaign(accepted["campaign_id"])
+        assert campaign["counts"] == Counter((await fates_of(system)).values())

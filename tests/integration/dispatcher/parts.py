@@ -63,8 +63,10 @@ class Parts:
         async with self.http.put(f"{self.simulator.url}/simulator/rules", json=rules) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def ask(self, *chunks: Sequence[str], campaign: str = CAMPAIGN, **more: Any) -> None:
-        """A campaign is requested."""
+    async def ask(
+        self, *chunks: Sequence[str], campaign: str = CAMPAIGN, of: int | None = None, first: int = 0, **more: Any
+    ) -> None:
+        """A campaign is requested; with `of`, these chunks, from number `first` on, are only some of its chunks."""
         entries = [
             Entry(
                 topics.CAMPAIGN_REQUESTS,
@@ -72,11 +74,11 @@ class Parts:
                 encode(
                     CampaignRequested(
                         event_id=derived_id(campaign, number), occurred_at=iso(World().clock.wall()), campaign_id=campaign,
-                        chunk=number, chunks=len(chunks), actor="test", body="Hello", recipients=list(chunk), **more,
+                        chunk=number, chunks=of or len(chunks), actor="test", body="Hello", recipients=list(chunk), **more,
                     )
                 ),
             )
-            for number, chunk in enumerate(chunks)
+            for number, chunk in enumerate(chunks, first)
         ]  # fmt: skip
         await self.appender.append_all(entries)
 

@@ -42,15 +42,19 @@ async def test_every_chunk_is_sent_once_and_said_before_and_after(these: Parts) 
 
 
 async def test_nothing_is_sent_before_all_chunks_have_arrived(these: Parts) -> None:
-    """A campaign that was published half is not a campaign yet."""
-    await these.ask(NUMBERS[:3], campaign=CAMPAIGN)
-    await these.ledger.execute("SELECT 1")
+    """A campaign that was published half is not a campaign yet; another one that is whole goes."""
     other = CAMPAIGN.replace("aa", "bb")
-    await these.ask(NUMBERS[5:6], NUMBERS[6:7], campaign=other)
-    await these.ledger.execute("UPDATE dispatch.plan SET factor = factor")
+    await these.ask(NUMBERS[:3], of=2)
+    await these.ask(NUMBERS[5:6], campaign=other)
     async with dispatching(these):
+
+        async def other_sent() -> bool:
+            return await these.sent() == {NUMBERS[5]: 1}
+
+        await until(other_sent, "the whole campaign is sent, and nothing of the half one")
+        await these.ask(NUMBERS[3:4], of=2, first=1)
         await these.settled(chunks=3)
-        assert set(await these.sent()) == {*NUMBERS[:3], *NUMBERS[5:7]}
+    assert await these.sent() == dict.fromkeys([*NUMBERS[:4], NUMBERS[5]], 1)
 
 
 async def test_a_chunk_that_is_asked_for_twice_is_sent_once(these: Parts) -> None:

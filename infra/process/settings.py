@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.consent import DEFAULT_LANGUAGES, LANGUAGES
 from infra.process.access import ApiKey, may_stand_open
+from infra.process.secret_files import SUFFIX, secrets_from_files
 from infra.process.settings_errors import Problem, SettingsError, problems_of
 
 
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
     sinch_api_token: SecretStr | None = Field(None, description="API token of the service plan.")
     sinch_base_url: Url = Field("https://us.sms.api.sinch.com", description="Sinch's address in the plan's region.")
     sinch_number: str | None = Field(None, description="Sender: a number, short code or name. Unset: the plan's own.")
-    sinch_mps: float = Field(30, gt=0, le=100_000, description="Messages a second that the plan allows.")
+    sinch_mps: float = Field(30, gt=0, le=10_000_000, description="Messages a second that the plan allows.")
     sinch_mps_counts: Literal["recipients", "parts"] = Field(
         "recipients", description="What SINCH_MPS counts. Sinch's pages say messages: recipients."
     )
@@ -196,15 +197,16 @@ def load_settings(needs: Collection[str] = (), env_file: Path | None = Path(".en
     """Read and check all settings. Raises SettingsError, which lists every wrong one.
 
     `needs` names settings (as in the environment) that must be there; API_KEYS and WEBHOOK_TOKEN only count where open
-    access is not allowed. What the environment says goes before what `env_file` says.
+    access is not allowed. What the environment says goes before what `env_file` says; `<NAME>_FILE` gives a secret.
     """
-    problems: list[Problem] = []
+    secrets, problems = secrets_from_files(env_file)
     try:
-        settings = _read(env_file, {})
+        settings = _read(env_file, secrets)
     except ValidationError as error:
-        problems = problems_of(error, Settings, env_file)
-        settings = _read(env_file, _defaults({problem.name for problem in problems}))
-    reported = {problem.name for problem in problems}
+        wrong = problems_of(error, Settings, env_file)
+        settings = _read(env_file, secrets | _defaults({problem.name for problem in wrong}))
+        problems += wrong
+    reported = {problem.name.removesuffix(SUFFIX) for problem in problems}
     problems += [problem for problem in _cross_checks(settings, needs) if problem.name not in reported]
     if problems:
         raise SettingsError(problems)

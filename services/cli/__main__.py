@@ -1,6 +1,7 @@
 """The command `heliograph`. Each command imports what it needs when it runs, so that `--help` is instant."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ def run(
     *, demo: Annotated[bool, typer.Option(help="Send a small campaign once all is up (simulator only).")] = True
 ) -> None:
     """Run the whole system on this machine until Ctrl-C."""
-    from services.cli.commands import run_everything
+    from services.cli.run import run_everything
 
     run_everything(with_demo=demo)
 
@@ -145,6 +146,15 @@ def explain(
     asyncio.run(explain_message(campaign, phone))
 
 
+@app.command(hidden=True)
+def docs(into: Annotated[Path, typer.Option(help="The repository.")] = Path()) -> None:
+    """Write the pages that are made from code: docs/events.md, docs/settings.md, .env.example."""
+    from services.cli.docs import write_pages
+
+    for path in write_pages(into):
+        typer.echo(f"wrote {path}")
+
+
 @app.command(rich_help_panel=SERVICE)
 def http() -> None:
     """The campaign API and the webhook gateway in one process, on PORT."""
@@ -192,11 +202,13 @@ def projector(
 
 
 @app.command(rich_help_panel=SERVICE)
-def simulate() -> None:
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on; its plan and token are no secrets.")] = "127.0.0.1",
+) -> None:
     """A Sinch of your own, on SIMULATOR_PORT."""
     from services.cli.processes import simulate
 
-    simulate()
+    simulate(host)
 
 
 def main() -> None:

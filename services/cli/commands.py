@@ -1,6 +1,5 @@
-"""What the commands do that are no services: run, send, status, migrate, topics."""
+"""What the commands do that are no services: send, status, migrate, topics."""
 
-import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,7 +20,6 @@ from infra.process.supervisor import ProgramFailed
 from services.cli.api import ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
 from services.cli.provision import make_topics
-from services.cli.run import run
 from services.cli.screen import Screen, campaign_line
 from services.cli.service import FAILED, checked_settings
 
@@ -49,13 +47,6 @@ def prepared() -> Settings:
     form = "console" if settings.log_format == "auto" else settings.log_format
     configure_logging(level=level, form=form, secrets=settings.secret_values())
     return settings
-
-
-def run_everything(*, with_demo: bool) -> None:
-    """`heliograph run`."""
-    settings = prepared()
-    with errors_shown():
-        asyncio.run(run(settings, Screen(), with_demo=with_demo))
 
 
 async def send_campaign(to: Sequence[str], message: str, sender: str | None, api: str | None) -> None:

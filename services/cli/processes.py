@@ -50,7 +50,8 @@ def dispatcher() -> None:
     """Dispatcher, with health on METRICS_PORT."""
     from services.dispatcher.app import run
 
-    serve("dispatcher", with_health(run), (*SERVERS, *ACCOUNT))
+    # a callback address without the token would make the gateway answer 401, which Sinch never repeats
+    serve("dispatcher", with_health(run), (*SERVERS, *ACCOUNT, "WEBHOOK_TOKEN"))
 
 
 def projector(build: int | None = None) -> None:
@@ -60,12 +61,12 @@ def projector(build: int | None = None) -> None:
     serve("projector", with_health(partial(run, build=build)), SERVERS)
 
 
-def simulate() -> None:
-    """Sinch simulator on SIMULATOR_PORT."""
-    serve("simulator", _simulate, ())
+def simulate(host: str) -> None:
+    """Sinch simulator on SIMULATOR_PORT of `host`."""
+    serve("simulator", partial(_simulate, host=host), ())
 
 
-async def _simulate(settings: Settings, world: World) -> None:
+async def _simulate(settings: Settings, world: World, host: str) -> None:
     from infra.sinch.simulator.server import run_simulator
     from infra.sinch.simulator.settings import SimulatorSettings
 
@@ -76,4 +77,4 @@ async def _simulate(settings: Settings, world: World) -> None:
         webhook_secret=secrets[0].get_secret_value() if secrets else None,
         default_originator=settings.sinch_number or DEFAULT_ORIGINATOR,
     )
-    await run_simulator(account, "127.0.0.1", settings.simulator_port or SIMULATOR_PORT, world)
+    await run_simulator(account, host, settings.simulator_port or SIMULATOR_PORT, world)

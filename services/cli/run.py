@@ -20,6 +20,7 @@ from infra.process.supervisor import Supervisor
 from infra.process.world import World
 from services.cli.api import connect
 from services.cli.builders import keep_builds
+from services.cli.commands import errors_shown, prepared
 from services.cli.demo import demo
 from services.cli.fleet import Fleet, plan
 from services.cli.follow import follow
@@ -33,6 +34,13 @@ log = structlog.get_logger(__name__)
 READY_SECONDS = 60.0
 SERVICES_STOP_SECONDS = 3.5  # of the ten that `run` has in all: then Kafka (4), then PostgreSQL
 LEFT_OVER_SECONDS = 5.0
+
+
+def run_everything(*, with_demo: bool) -> None:
+    """`heliograph run`. It alone needs the embedded servers' packages, which the container image leaves out."""
+    settings = prepared()
+    with errors_shown():
+        asyncio.run(run(settings, Screen(), with_demo=with_demo))
 
 
 async def run(settings: Settings, screen: Screen, *, with_demo: bool) -> None:

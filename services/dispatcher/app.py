@@ -1,5 +1,6 @@
 """The dispatcher as a process: what it is made of, in the order in which it starts; it stops in the reverse."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from urllib.parse import quote, urlsplit
@@ -66,13 +67,21 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         await readers.register(await scanner.partitions(FENCING))
 
     sending = _sending(settings)
-    settlement = Settlement(pool, ledger.owner, world.tasks)
+    settlement = Settlement(pool, ledger.owner, voice, world)
     grace = settings.dispatch_deadline + settings.sinch_http_timeout + settings.dispatch_margin
     recovery = Recovery(
         doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
         rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=sending.first_look(None, world.clock.wall()),
     )  # fmt: skip
-    outcomes = Outcomes(client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace)
+    outcomes = Outcomes(
+        client=client,
+        settlement=settlement,
+        voice=voice,
+        world=world,
+        sending=sending,
+        grace=grace,
+        slots=asyncio.Semaphore(settings.dispatch_in_flight),
+    )
     dispatch = Dispatch(
         ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,
         limits=Limits(settings.dispatch_in_flight, settings.dispatch_deadline),

@@ -38,6 +38,19 @@ class Limits:
     in_flight: int
     deadline: float
 
+    @property
+    def under_way(self) -> int:
+        """Most offers between claim and settlement.
+
+        The next ones are claimed and said, and the last ones settled, while `in_flight` are on their way.
+        """
+        return 3 * self.in_flight
+
+    @property
+    def fewest(self) -> int:
+        """A claim waits until so many are free: a claim costs as much for one as for many."""
+        return max(1, self.in_flight // 2)
+
 
 class Dispatch:
     """Offers due rows to Sinch."""
@@ -67,13 +80,13 @@ class Dispatch:
     async def run(self) -> None:
         """Claim and offer until drained."""
         while not self._draining:
-            free = self._limits.in_flight - len(self._under_way)
-            if free == 0:
+            free = self._limits.under_way - len(self._under_way)
+            if free < self._limits.fewest:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 continue
             deadline = self._world.clock.boot() + self._limits.deadline
             self._world.at("claim.before")
-            claim = await self._ledger.claim_due(free)
+            claim = await self._ledger.claim_due(min(free, self._limits.in_flight))
             self._world.at("claim.after")
             self._explain(claim)
             for reference, recipients in claim.suppressed:

@@ -65,7 +65,6 @@ class Intake:
         await self._say_opt_outs(taken)
         await self._store.take_in(taken, {p: (self._next[p], end) for p, end in ends.items()}, self._say)
         self._next.update(ends)
-        await self._reader.commit(ends)
 
     async def _take(self, taken: Taken, partition: Partition, record: Record) -> None:
         """One record; one that cannot be read is kept as a dead letter and the rest go on."""
@@ -82,6 +81,7 @@ class Intake:
         if now - self._looked < ENDS_SECONDS:
             return
         self._looked = now
+        await self._reader.commit(self._next)
         try:
             lag = await self._reader.lag()
         except LogUnavailable as error:

@@ -188,11 +188,14 @@ RAISE_ATTEMPTS = "UPDATE dispatch.chunks SET attempts = greatest(attempts, $3) W
 
 async def _doubt_unknown(connection: Connection, taken: Taken) -> None:
     """An attempt in the log that the ledger does not know (it is a restored backup) is in doubt, never due."""
-    for event in taken.attempts:
-        key = event.campaign_id, event.chunk, event.attempt, event.part
-        known = await connection.fetchval(KNOWN_CLAIMS, *key)
+    keys = [Reference(e.campaign_id, e.chunk, e.attempt, e.part) for e in taken.attempts]
+    rows = await connection.fetch(KNOWN_CLAIMS, *_columns(keys)) if keys else []
+    claims = {reference_of(row): row["claims"] for row in rows}
+    for event, reference in zip(taken.attempts, keys, strict=True):
+        known = claims.get(reference)
         if known is not None and known >= event.claim:
             continue
+        key = event.campaign_id, event.chunk, event.attempt, event.part
         await connection.execute(DOUBT_UNKNOWN, *key, event.claim, event.occurred_at)
         if known is None:
             more = event.claim, event.occurred_at, event.reason, event.recipients
@@ -200,9 +203,11 @@ async def _doubt_unknown(connection: Connection, taken: Taken) -> None:
             await connection.execute(RAISE_ATTEMPTS, event.campaign_id, event.chunk, event.attempt)
 
 
-KNOWN_CLAIMS = (
-    "SELECT claims FROM dispatch.batches WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
-)
+KNOWN_CLAIMS = """
+SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.claims
+FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
+JOIN dispatch.batches b ON b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
+"""
 
 ADD_ORPHANS = """
 INSERT INTO dispatch.orphans (event_id, batch_id, report)

@@ -17,6 +17,12 @@ from services.dispatcher.rate import Pace
 OWNERS = 0x4F574E52
 """The class of the advisory locks that say that an owner lives; any number that nobody else uses."""
 
+IN_ORDER = dict.fromkeys(
+    ("enable_sort", "enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"
+)
+"""The next few due rows are the first of an index. A planner without fresh statistics sorts ten thousand to find them
+(measured: 116 ms a claim)."""
+
 _request: msgspec.json.Decoder[CampaignRequested] = msgspec.json.Decoder(CampaignRequested)
 
 
@@ -72,8 +78,8 @@ class Ledger:
     @classmethod
     async def open(cls, pool: Pool, dsn: str, pacing: Pacing) -> "Ledger":
         """Take a number that no living owner has, and its lock, for as long as the session lasts."""
-        name = {"application_name": "heliograph dispatcher owner"}
-        session = await asyncpg.connect(dsn, server_settings=SERVER_SETTINGS | name, command_timeout=30.0)
+        settings = SERVER_SETTINGS | IN_ORDER | {"application_name": "heliograph dispatcher owner"}
+        session = await asyncpg.connect(dsn, server_settings=settings, command_timeout=30.0)
         while True:
             owner = await session.fetchval("SELECT nextval('dispatch.owners')::integer")
             if await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", OWNERS, owner):

@@ -1,5 +1,6 @@
 """One offer: the POST, and for each thing that can come of it what is said and how the row is settled."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -30,7 +31,7 @@ SERVICE_UNAVAILABLE = "status 503"
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Sends offers and settles what comes of them. `grace` as in Recovery."""
+    """Sends offers and settles what comes of them. `grace` as in Recovery; `slots`: POSTs that may be on their way."""
 
     client: SinchClient
     settlement: Settlement
@@ -38,13 +39,15 @@ class Outcomes:
     world: World
     sending: Sending
     grace: float
+    slots: asyncio.Semaphore
 
     async def send(self, offer: Offer) -> None:
         """POST, say, settle."""
         self.world.at("post.before")
         started = self.world.clock.boot()
         try:
-            batch = await self.client.send(offers.as_batch(offer, self.sending), deadline=offer.deadline)
+            async with self.slots:
+                batch = await self.client.send(offers.as_batch(offer, self.sending), deadline=offer.deadline)
         except SinchError as outcome:
             SENDS.labels(type(outcome).__name__).inc()
             self.world.at("post.failed")
@@ -56,12 +59,11 @@ class Outcomes:
             await self._accepted(offer, batch)
 
     async def _accepted(self, offer: Offer, batch: Batch) -> None:
-        reference = offer.reference
-        await self.voice.say(offers.accepted(reference, batch.id, self.world.clock.wall()))
-        self.world.at("accepted.said")
-        first_look = self.sending.first_look(offer.request.expire_at, self.world.clock.wall())
-        await self.settlement.accept(Acceptance(reference, batch.id, first_look))
-        self.world.at("accepted.settled")
+        reference, now = offer.reference, self.world.clock.wall()
+        first_look = self.sending.first_look(offer.request.expire_at, now)
+        await self.settlement.accept(
+            Acceptance(reference, batch.id, first_look, offers.accepted(reference, batch.id, now))
+        )
         RECIPIENTS_SENT.inc(len(offer.recipients))
         log.info("batch_accepted", client_reference=str(reference), batch_id=batch.id, recipients=len(offer.recipients))
 

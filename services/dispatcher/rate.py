@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-CATCH_UP = timedelta(milliseconds=250)
+CATCH_UP = timedelta(milliseconds=50)
 """What was not sent because we were late by less than this is made up for; a longer idle time is not saved up."""
 RECOVERY_PER_SECOND = 0.02
 """Of the full rate, after a 429 or 503 halved it: back at full speed within 50 s at most."""

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.identity import Reference
+from infra.kafka.log import Entry
 from infra.postgres.pool import Pool
-from infra.process.world import Tasks
+from infra.process.world import World
 from services.dispatcher.ledger import columns
+from services.dispatcher.say import Voice
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
 _OURS = f"{_KEY} AND state = 'attempting' AND owner = $5"
@@ -15,20 +17,22 @@ _OURS = f"{_KEY} AND state = 'attempting' AND owner = $5"
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An accepted offer; `first_look` seconds until its reports are asked for if they have not all come."""
+    """An accepted offer, and how the log says so; `first_look` seconds until missing reports are asked for."""
 
     reference: Reference
     batch_id: str
     first_look: float
+    entry: Entry
 
 
 class Settlement:
-    """Settles rows of one owner. Acceptances that come at the same time are written together."""
+    """Settles rows of one owner. Acceptances that come at the same time are said and written together."""
 
-    def __init__(self, pool: Pool, owner: int, tasks: Tasks) -> None:
+    def __init__(self, pool: Pool, owner: int, voice: Voice, world: World) -> None:
         self._pool = pool
         self._owner = owner
-        self._tasks = tasks
+        self._voice = voice
+        self._world = world
         self._waiting: list[tuple[Acceptance, asyncio.Future[None]]] = []
         self._writing = False
 
@@ -42,12 +46,12 @@ class Settlement:
     """
 
     async def accept(self, acceptance: Acceptance) -> None:
-        """Sinch has it. Nothing changes when the row is no longer ours."""
+        """Sinch has it: said in the log, then settled. Nothing changes in the ledger when the row is no longer ours."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((acceptance, done))
         if not self._writing:
             self._writing = True
-            self._tasks.spawn("settlement", self._write())
+            self._world.tasks.spawn("settlement", self._write())
         await done
 
     async def _write(self) -> None:
@@ -68,9 +72,12 @@ class Settlement:
             self._writing = False
 
     async def _accept(self, acceptances: Sequence[Acceptance]) -> None:
+        await self._voice.say(*(a.entry for a in acceptances))
+        self._world.at("accepted.said")
         keys = columns([a.reference for a in acceptances])
         ids, looks = [a.batch_id for a in acceptances], [a.first_look for a in acceptances]
         await self._pool.execute(self.ACCEPT, *keys, self._owner, ids, looks)
+        self._world.at("accepted.settled")
 
     END = f"UPDATE dispatch.batches SET state = $6, owner = NULL WHERE {_OURS}"
 

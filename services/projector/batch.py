@@ -1,7 +1,7 @@
 """What was read at once: the records, what they change, and the offsets that move with them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from contracts.events import AnyEvent
@@ -21,6 +21,7 @@ class Batch:
     def __init__(self, start: Mapping[Partition, int]) -> None:
         self.start = dict(start)
         self.reads: list[Read] = []
+        self._taken = Counter[Partition]()
         self.changes = Changes()
         self._last: dict[Partition, Record] = {}
         self._logged = (-1, "")
@@ -29,17 +30,19 @@ class Batch:
     def of(cls, start: Mapping[Partition, int], reads: Iterable[Read]) -> "Batch":
         """These reads, folded."""
         batch = cls(start)
-        for read in reads:
-            batch.take(read)
+        for partition, record, event in reads:
+            batch.take(partition, [record], [event])
         return batch
 
-    def take(self, read: Read) -> None:
-        """Fold one more record, the next of its partition."""
-        self.reads.append(read)
-        partition, record, event = read
-        self._last[partition] = record
-        if event is not None:
-            self.changes.take(event, partition.partition, self._logged_at(record.timestamp), record.offset)
+    def take(self, partition: Partition, records: Sequence[Record], events: Iterable[AnyEvent | None]) -> None:
+        """Fold more records, the next of their partition, each with its event; None: without effect."""
+        changes, number, reads = self.changes, partition.partition, self.reads
+        for record, event in zip(records, events, strict=True):
+            reads.append((partition, record, event))
+            if event is not None:
+                changes.take(event, number, self._logged_at(record.timestamp), record.offset)
+        self._last[partition] = records[-1]
+        self._taken[partition] += len(records)
 
     def _logged_at(self, milliseconds: int) -> str:
         """The broker's time of append, as text; many records in a row have the same."""
@@ -57,7 +60,7 @@ class Batch:
 
     def counts(self) -> Counter[Partition]:
         """Records by partition."""
-        return Counter(partition for partition, _, _ in self.reads)
+        return self._taken
 
     def halves(self) -> Iterator["Batch"]:
         """The first half and the second, each folded anew."""

@@ -20,6 +20,8 @@ from services.projector.projections.messages import Facts
 from services.projector.projections.parked import Word
 
 NO_TIME = "-infinity"
+_new: Callable[..., Any] = tuple.__new__
+"""A named tuple by its fields in order, in 0.15 µs instead of 0.35: there are two a report."""
 FOLLOWED_UP = Follow(retries=True)
 
 
@@ -82,15 +84,21 @@ class Changes:
         self.partition_of[campaign_id, chunk] = partition
         self.messages.raise_to(
             (campaign_id, chunk, recipient),
-            Fact(
-                standing.rank == DELIVERED_RANK, attempt, part, standing.rank, at, standing.status, word, code,
-                event.parts or 0, event.batch_id,
+            _new(
+                Fact,
+                (
+                    standing.rank == DELIVERED_RANK, attempt, part, standing.rank, at, standing.status, word, code,
+                    event.parts or 0, event.batch_id,
+                ),
             ),
         )  # fmt: skip
         self.history.append(
-            MessageEvent(
-                campaign_id, recipient, event.event_id, at or event.occurred_at, self.logged_at, code, attempt,
-                standing.rank, part, "DeliveryReported", word, event.source,
+            _new(
+                MessageEvent,
+                (
+                    campaign_id, recipient, event.event_id, at or event.occurred_at, self.logged_at, code, attempt,
+                    standing.rank, part, "DeliveryReported", word, event.source,
+                ),
             )
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ code must not park the world. What was decided about records stands in `projecti
 anything is folded, so that a rebuild repeats it: a dropped record has no effect, whatever code reads it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -76,9 +77,22 @@ class Parking:
         self._decisions = decisions
         self._most = most
 
-    def learn(self, event: AnyEvent) -> None:
-        """A decision that was read while folding."""
-        self._decisions.learn(event)
+    def learn(self, events: Sequence[AnyEvent | None]) -> None:
+        """Decisions that were read while folding."""
+        for event in events:
+            if event is not None:
+                self._decisions.learn(event)
+
+    def without_dropped(
+        self, partition: Partition, records: Sequence[Record], events: list[AnyEvent | None]
+    ) -> list[AnyEvent | None]:
+        """The events, None for those of records that an operator dropped."""
+        if not self._decisions.dropped:
+            return events
+        return [
+            None if self.is_dropped(partition, record.offset) else event
+            for record, event in zip(records, events, strict=True)
+        ]
 
     def is_dropped(self, partition: Partition, offset: int) -> bool:
         """Whether an operator decided that this record has no effect."""

@@ -82,25 +82,26 @@ class Projector:
         for partition, some in records.items():
             self.logged_ms[partition] = some[-1].timestamp
             for begin in range(0, len(some), SLICE):
-                for record in some[begin : begin + SLICE]:
-                    try:
-                        event = self._event(partition, record)
-                    except UnreadableEventError as error:
-                        await self._parking.park(partition, record, str(error))
-                        event = None
-                    batch.take((partition, record, event))
+                piece = some[begin : begin + SLICE]
+                batch.take(partition, piece, await self._events(partition, piece))
                 await asyncio.sleep(0)
         self._next.update(batch.ends())
         return batch
 
-    def _event(self, partition: Partition, record: Record) -> AnyEvent | None:
-        """What the record says; None when it is to have no effect. Raises UnreadableEventError."""
-        if self._parking.is_dropped(partition, record.offset):
-            return None
-        event = decode(record.value)
+    async def _events(self, partition: Partition, records: Sequence[Record]) -> list[AnyEvent | None]:
+        """What the records say; None for one that is to have no effect, which is parked if nobody decided so."""
+        events: list[AnyEvent | None] = []
+        for record in records:
+            try:
+                event: AnyEvent | None = decode(record.value)
+            except UnreadableEventError as error:
+                if not self._parking.is_dropped(partition, record.offset):
+                    await self._parking.park(partition, record, str(error))
+                event = None
+            events.append(event)
         if partition.topic == PROJECTION_CONTROL:
-            self._parking.learn(event)
-        return event
+            self._parking.learn(events)
+        return self._parking.without_dropped(partition, records, events)
 
     async def _write(self, batch: Batch) -> None:
         """One transaction; when the database refuses a value, halves, down to the one record that is to blame."""

@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 
 from tests import bench
 
-PARTS = frozenset({"__main__", "generator", "harness", "pinned", "processes", "webhook_yardstick"})
+PARTS = frozenset({"__main__", "bare_sinch", "generator", "harness", "pinned", "processes", "webhook_yardstick"})
 """Modules that benchmarks are made of."""
 
 

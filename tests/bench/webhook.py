@@ -6,6 +6,8 @@ a repeated one would be recognised and cost less.
 """
 
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -49,6 +51,7 @@ class Place:
 
     folder: Path
     kafka: KafkaConnection
+    broker: int
     reports: Path
     warm: Path
     full: Path
@@ -81,7 +84,7 @@ async def _measure() -> list[Row]:
             pin_all(broker.pid, other_cores())
             kafka = KafkaConnection(broker.bootstrap_servers)
             await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
-            place = Place(folder, kafka, folder / "reports", folder / "warm", folder / "full")
+            place = Place(folder, kafka, broker.pid, folder / "reports", folder / "warm", folder / "full")
             write_requests(place.reports, _reports(REQUESTS))
             write_requests(place.warm, _reports(REQUESTS // 10))
             write_requests(place.full, _full_reports(500))
@@ -112,6 +115,7 @@ async def _rows(place: Place) -> list[Row]:
             notes=str(bare)),
         await _full(place),
         await _two(place, one.load),
+        await _frozen(place),
     ]  # fmt: skip
 
 
@@ -158,6 +162,20 @@ async def _proven(place: Place) -> Measured:
 async def _bare(place: Place) -> Measured:
     async with _gateway(place, proofs=False) as (port, pid):
         return await _under_load(place, port, pid)
+
+
+async def _frozen(place: Place) -> Row:
+    """Memory while Kafka answers nothing and load goes on: what waits is bounded, the rest is answered 503."""
+    async with _gateway(place) as (port, pid):
+        await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
+        os.kill(place.broker, signal.SIGSTOP)
+        try:
+            seen = await load(port, place.full, on=other_cores(), connections=CONNECTIONS, seconds=SECONDS)
+            megabytes = resident_mb(pid)
+        finally:
+            os.kill(place.broker, signal.SIGCONT)
+    return row("memory after full reports on 64 connections with Kafka frozen", megabytes, "MB", target="below 300 MB",
+               notes=f"{SECONDS} s, {seen.requests} answers, {seen.failed} other than 200 or none in time; p50 {seen.p50_ms:.0f} ms")  # fmt: skip
 
 
 async def _full(place: Place) -> Row:

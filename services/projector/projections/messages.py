@@ -91,27 +91,27 @@ WITH moved AS (
 """
 """What the dispatcher said about follow-ups."""
 
+COLUMNS = (
+    "campaign_id", "recipient", "reported_at", "chunk", "code", "attempt", "scheduled", "given_up", "rank", "parts",
+    "requested", "retries", "retriable", "part", "status", "provider_status", "batch_id",
+)  # fmt: skip
+
 RAISE = f"""
 WITH moved AS (
-    UPDATE messages m SET reported_at = s.reported_at, code = s.code, attempt = s.attempt, rank = s.rank,
-        parts = s.parts, part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id,
+    MERGE INTO messages AS m USING staged AS s ON {SAME}
+    WHEN MATCHED AND
+           (s.rank = 10, s.attempt, s.part, s.rank, s.reported_at, s.status, s.provider_status, s.code, s.parts,
+            s.batch_id)
+         > (m.rank = 10, m.attempt, m.part, m.rank, m.reported_at, m.status, m.provider_status, m.code, m.parts,
+            m.batch_id)
+    THEN UPDATE SET reported_at = s.reported_at, code = s.code, attempt = s.attempt, rank = s.rank, parts = s.parts,
+        part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id,
         retriable = s.retriable
-    FROM staged s
-    WHERE {SAME}
-      AND (s.rank = 10, s.attempt, s.part, s.rank, s.reported_at, s.status, s.provider_status, s.code, s.parts,
-           s.batch_id)
-        > (m.rank = 10, m.attempt, m.part, m.rank, m.reported_at, m.status, m.provider_status, m.code, m.parts,
-           m.batch_id)
-    RETURNING m.requested, {_STATES.format(counted_before="true")}
+    WHEN NOT MATCHED THEN INSERT ({", ".join(COLUMNS)}) VALUES ({", ".join(f"s.{column}" for column in COLUMNS)})
+    RETURNING m.requested, {_STATES.format(counted_before="merge_action() = 'UPDATE'")}
 ) {_MOVED}
 """
-
-INSERT = f"""
-WITH moved AS (
-    INSERT INTO messages AS m SELECT * FROM staged s WHERE NOT EXISTS (SELECT FROM messages m WHERE {SAME})
-    RETURNING m.requested, {_STATES.format(counted_before="false")}
-) {_MOVED}
-"""
+"""One pass over what is staged: a greater fact changes its row, a message that was not known gets one."""
 
 
 @dataclass(slots=True)
@@ -143,7 +143,6 @@ async def apply(connection: Connection, facts: Facts) -> list[Moved]:
     if any(f.scheduled or f.given_up for f in facts.follow.values()):
         rows += await connection.fetch(FOLLOW)
     rows += await connection.fetch(RAISE)
-    rows += await connection.fetch(INSERT)
     return [_moved(row) for row in rows]
 
 

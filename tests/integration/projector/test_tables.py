@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.events import AnyEvent, CampaignRequested, DeliveryReported
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Mark, Step
-from services.projector.fold import fold
+from services.projector.fold import Changes
 from services.projector.store import Store
 from tests.integration.projector import reference
 from tests.integration.projector.events import CHUNKS, campaign_events, requests
@@ -35,16 +36,18 @@ class Applied:
         await self.connection.execute(f"TRUNCATE {TABLES}")
         self.next = 0
 
-    async def apply(self, events: Sequence[AnyEvent]) -> None:
+    async def apply(self, events: Sequence[AnyEvent], logged_at: str = "-infinity") -> None:
         """One transaction."""
         partition = Partition("delivery-reports", 0)
         if self.next == 0:
             await self.store.load_offsets([partition])
-        changes = fold([(event, getattr(event, "chunk", 0)) for event in events])
+        changes = Changes()
+        for event in events:
+            changes.take(event, getattr(event, "chunk", 0), logged_at)
         await self.store.apply(changes, {partition: Step(self.next, self.next + len(events), Mark())})
         self.next += len(events)
 
-    async def pairs(self, sql: str) -> dict[str, int]:
+    async def pairs(self, sql: str) -> dict[str, Any]:
         """Rows of two columns."""
         return {row[0]: row[1] for row in await self.rows(sql)}
 

@@ -116,6 +116,7 @@ async def test_with_a_frozen_broker_the_answer_comes_quickly(sinch: Sinch, broke
 
         assert (await post())[0] == 200
         os.kill(broker.pid, signal.SIGSTOP)
+        await until(lambda: _is_stopped(broker.pid), "every thread of the broker stands still", 5.0)
         try:
             first, second = await post(), await post()
         finally:
@@ -160,3 +161,9 @@ async def test_two_processes_share_one_port_and_outlive_each_other(broker: Embed
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_stopped(pid: int) -> bool:
+    """On a busy machine threads go on for a moment after SIGSTOP, long enough to acknowledge."""
+    stats = [(thread / "stat").read_bytes() for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(b")")[2].split()[0] == b"T" for stat in stats)

@@ -1,9 +1,6 @@
 """What operators do to the ledger by hand, and what comes of it."""
 
 import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,7 +12,7 @@ from infra.kafka.connection import KafkaConnection
 from infra.postgres.pool import Pool
 from infra.sinch.simulator.rules import decode_rules
 from services.dispatcher.by_hand import ByHand, NotInDoubt, Verdict
-from tests.integration.dispatcher.controls.whole import CHUNK, Whole, whole
+from tests.integration.dispatcher.controls.whole import CHUNK, Whole, command, settings_of, whole
 from tests.reading import events_of
 from tests.waiting import until
 
@@ -49,27 +46,10 @@ async def states(system: Whole, reference: Reference) -> list[tuple[int, str]]:
     return [tuple(row) for row in await system.pool.fetch(STATES, reference.campaign_id)]
 
 
-async def command(system: Whole, *arguments: str) -> tuple[int, str]:
-    """`heliograph …` as operators type it: its exit code and all that it says."""
-    assert system.settings.database_url is not None
-    environment = os.environ | {
-        "DATABASE_URL": system.settings.database_url.get_secret_value(),
-        "KAFKA_BOOTSTRAP_SERVERS": system.kafka.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": system.kafka.topic_prefix,
-        "IN_DOUBT_SETTLE": "3600",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", *arguments, env=environment, stdout=PIPE, stderr=STDOUT
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
-
-
 async def test_doubts_are_listed_with_their_next_step(patient: Whole) -> None:
     """Which, how many recipients, how old, and what happens if nobody does anything."""
     reference = await in_doubt(patient)
-    code, listed = await command(patient, "doubts")
+    code, listed = await command(patient.settings, "doubts")
     assert code == 0
     assert f"{reference}  {CHUNK} recipients" in listed
     assert "look 1 of 3 at Sinch" in listed
@@ -80,7 +60,9 @@ async def test_doubts_are_listed_with_their_next_step(patient: Whole) -> None:
 async def test_absent_is_offered_again(patient: Whole, kafka: KafkaConnection) -> None:
     """As the next attempt, at once; who said so and why stands in the log."""
     reference = await in_doubt(patient)
-    code, told = await command(patient, "doubts", "settle", str(reference), "absent", "--why", WHY, "--actor", "ada")
+    code, told = await command(
+        patient.settings, "doubts", "settle", str(reference), "absent", "--why", WHY, "--actor", "ada"
+    )
     assert (code, told.count("attempt 2")) == (0, 1), told
     await patient.reaches(reference.campaign_id, "completed")
     assert await states(patient, reference) == [(1, "absent"), (2, "accepted")]
@@ -94,7 +76,7 @@ async def test_accepted_is_believed(patient: Whole) -> None:
     """The batch counts as Sinch's, and is never offered again."""
     reference = await in_doubt(patient, "hang_before")
     code, told = await command(
-        patient,
+        patient.settings,
         "doubts",
         "settle",
         str(reference),
@@ -112,7 +94,7 @@ async def test_accepted_is_believed(patient: Whole) -> None:
 async def test_given_up_is_final(patient: Whole) -> None:
     """Nobody knows, and nobody is sent to: the campaign is over."""
     reference = await in_doubt(patient)
-    code, told = await command(patient, "doubts", "settle", str(reference), "given-up", "--why", WHY)
+    code, told = await command(patient.settings, "doubts", "settle", str(reference), "given-up", "--why", WHY)
     assert code == 0, told
     await patient.reaches(reference.campaign_id, "completed")
     assert await states(patient, reference) == [(1, "given_up")]
@@ -129,9 +111,9 @@ async def test_given_up_is_final(patient: Whole) -> None:
         ("settle", "01a209a3-e982-704d-ba49-2ddcb550edc8.0.1", "absent"),
     ],
 )
-async def test_what_cannot_be_settled(system: Whole, kafka: KafkaConnection, arguments: tuple[str, ...]) -> None:
+async def test_what_cannot_be_settled(kafka: KafkaConnection, database: str, arguments: tuple[str, ...]) -> None:
     """An exit code, and nothing in the log."""
-    code, _ = await command(system, "doubts", *arguments)
+    code, _ = await command(settings_of(kafka, database), "doubts", *arguments)
     assert code in (1, 2)
     assert await events_of(kafka, topics.DISPATCHES) == []
 
@@ -172,7 +154,7 @@ async def test_resume_clears_what_blocks_the_plan(system: Whole) -> None:
         return await ByHand(system.pool).blocked() is not None
 
     await until(blocked, "the plan is blocked")
-    code, told = await command(system, "resume")
+    code, told = await command(system.settings, "resume")
     assert code == 0
     first, second = told.strip().splitlines()
     assert first.startswith("Blocked since 20")
@@ -180,4 +162,4 @@ async def test_resume_clears_what_blocks_the_plan(system: Whole) -> None:
     assert second == "Sending goes on."
     await system.has_sent(campaign_id, len(recipients))
     assert sorted(system.sent(campaign_id)) == recipients
-    assert await command(system, "resume") == (0, "Nothing is blocked.\n")
+    assert await command(system.settings, "resume") == (0, "Nothing is blocked.\n")

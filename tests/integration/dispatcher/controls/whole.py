@@ -1,5 +1,9 @@
 """API, gateway, dispatcher, projector and simulator in one process, on this test's own topics and database."""
 
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +34,18 @@ from tests.waiting import until
 CHUNK = 20
 RATE = 400.0
 """Recipients a second: 20 small chunks."""
+
+
+FAST = {
+    "sinch_service_plan_id": "simulator",
+    "sinch_api_token": "simulator",
+    "sinch_number": "15550009999",
+    "sinch_mps": RATE,
+    "sinch_http_timeout": 2,
+    "dispatch_deadline": 2,
+    "dispatch_in_flight": 4,
+    "in_doubt_settle": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -119,30 +135,24 @@ class Whole:
         return [batch for batch in stored if str(batch.fields.get("client_reference", "")).startswith(campaign_id)]
 
 
+def settings_of(kafka: KafkaConnection, database: str, **more: Any) -> Settings:
+    """Settings for this test's own topics and database, from nowhere else."""
+    values: dict[str, Any] = {
+        "_env_file": None,
+        "database_url": database,
+        "kafka_bootstrap_servers": kafka.bootstrap_servers,
+        "kafka_topic_prefix": kafka.topic_prefix,
+        "privacy_key": "sixteen letters or more",
+    }
+    return Settings(**(values | more))
+
+
 @asynccontextmanager
 async def whole(kafka: KafkaConnection, database: str, pool: Pool, **more: Any) -> AsyncIterator[Whole]:
     """The system while the context lasts; keyword arguments are settings."""
     world, port = World(), free_port()
     async with serve_simulator() as simulator:
-        values: dict[str, Any] = {
-            "_env_file": None,
-            "database_url": database,
-            "kafka_bootstrap_servers": kafka.bootstrap_servers,
-            "kafka_topic_prefix": kafka.topic_prefix,
-            "privacy_key": "sixteen letters or more",
-            "sinch_base_url": simulator.url,
-            "sinch_service_plan_id": "simulator",
-            "sinch_api_token": "simulator",
-            "sinch_number": "15550009999",
-            "sinch_mps": RATE,
-            "sinch_http_timeout": 2,
-            "dispatch_deadline": 2,
-            "dispatch_in_flight": 4,
-            "in_doubt_settle": 2,
-            "in_doubt_looks": 2,
-            "port": port,
-        }
-        settings = Settings(**(values | more))
+        settings = settings_of(kafka, database, **(FAST | {"sinch_base_url": simulator.url, "port": port} | more))
         app = web.Application()
         add_health_routes(app)
         await campaign(app, settings, world)
@@ -160,3 +170,21 @@ async def whole(kafka: KafkaConnection, database: str, pool: Pool, **more: Any) 
 def slow_delivery(system: Whole) -> None:
     """Sinch keeps what it takes for a minute, so that there is something to cancel."""
     system.simulator.plan.follow(decode_rules(b'{"delays": {"dispatch": {"min": 60, "max": 60}}}'))
+
+
+async def command(settings: Settings, *arguments: str) -> tuple[int, str]:
+    """`heliograph …` as operators type it: its exit code and all that it says."""
+    assert settings.database_url is not None
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
+        "KAFKA_TOPIC_PREFIX": settings.kafka_topic_prefix,
+        "READER_LAG": str(settings.reader_lag),
+        "IN_DOUBT_SETTLE": str(settings.in_doubt_settle),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.cli", *arguments, env=environment, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()

@@ -1,0 +1,294 @@
+"""Bench of the projector: reports from the log into the tables, steady and from zero, latency, diff, swap, memory.
+
+1,000,000 reports, three a message, shuffled (`BENCH_REPORTS` for another number). The projectors are the real
+processes; Kafka and PostgreSQL are the embedded ones, durable as always.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from io import BytesIO
+from pathlib import Path
+
+import asyncpg
+import uvloop
+
+from contracts import topics
+from contracts.events import decode
+from infra.kafka.connection import KafkaConnection
+from infra.kafka.embedded import EmbeddedKafka
+from infra.kafka.log import Appender, Partition, Scanner, scan
+from infra.kafka.provision import provision
+from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrations import migrate
+from infra.process.children import Child, start_child
+from infra.process.world import World
+from services.projector import builds
+from services.projector.app import FOLDED
+from services.projector.diff import compare
+from tests.bench.harness import Row, publish, row
+from tests.bench.processes import ROOT
+from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk, reports
+from tests.waiting import until
+
+REPORTS = int(os.environ.get("BENCH_REPORTS", "1000000"))
+CHUNK = 1_000
+BATCH = 50_000
+LATENCY_RATE = 2_000  # reports a second
+LATENCY_SECONDS = 10
+STEPS_SECONDS = 0.02
+GIVE_UP_SECONDS = 900.0
+NOTES = "nothing pinned: broker, database and projectors share all cores; history table included; log in one broker"
+
+
+class Place:
+    """Kafka, PostgreSQL and the projectors on them."""
+
+    def __init__(self, kafka: KafkaConnection, dsn: str, connection: asyncpg.Connection, home: Path) -> None:
+        self.kafka = kafka
+        self.dsn = dsn
+        self.connection = connection
+        self.home = home
+
+    async def projector(self, replica: int, build: int) -> Child:
+        """One more process on that build."""
+        environment = {
+            **os.environ, "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers, "DATABASE_URL": self.dsn,
+            "REPLICA": str(replica), "METRICS_PORT": "0", "LOG_FORMAT": "json",
+        }  # fmt: skip
+        argv = [sys.executable, "-m", "services.cli", "projector", "--build", str(build)]
+        output = self.home / f"projector-{build}-{replica}.log"
+        return await start_child(argv, name=f"{replica}", env=environment, cwd=ROOT, output=output)
+
+    async def folded(self, build: int, topic: str | None = None) -> int:
+        """Records that the build has."""
+        where = "" if topic is None else f" WHERE topic = '{topic}'"
+        return int(await self.connection.fetchval(
+            f"SELECT coalesce(sum(next_offset), 0)::bigint FROM build_{build}.projector_offsets{where}"))  # fmt: skip
+
+    async def until_folded(self, build: int, records: int, topic: str | None = None) -> tuple[float, float]:
+        """Wait for so many; gives records a second from the first seen progress on, and the seconds."""
+        deadline, first = time.monotonic() + GIVE_UP_SECONDS, (0.0, 0)
+        start = await self.folded(build, topic)
+        while True:
+            done, now = await self.folded(build, topic), time.monotonic()
+            if done > start and not first[0]:
+                first = (now, done)
+            if done >= records:
+                seconds = max(now - first[0], 1e-9)
+                return (done - first[1]) / seconds, seconds
+            if now > deadline:
+                raise TimeoutError(f"{done} of {records} after {GIVE_UP_SECONDS} s")
+            await asyncio.sleep(STEPS_SECONDS)
+
+
+async def _place(stack: AsyncExitStack) -> Place:
+    home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    kafka, postgres = EmbeddedKafka(home / "kafka"), EmbeddedPostgres(home)
+    bootstrap, dsn = await asyncio.gather(kafka.start(), postgres.start())
+    stack.push_async_callback(postgres.stop)
+    stack.push_async_callback(kafka.stop)
+    await migrate(dsn)
+    connection = KafkaConnection(bootstrap)
+    await provision(connection)
+    database = await asyncpg.connect(dsn)
+    stack.push_async_callback(database.close)
+    return Place(connection, dsn, database, home)
+
+
+def _log(seed: int = 1) -> tuple[list[Said], list[Said]]:
+    """Requests, and reports in random order."""
+    chance, chunks = random.Random(seed), max(1, REPORTS // 3 // CHUNK)
+    asked: list[Said] = []
+    told: list[Said] = []
+    for number in range(chunks):
+        recipients = [str(FIRST_NUMBER + number * CHUNK + n) for n in range(CHUNK)]
+        asked += chunk(0, number, chunks, recipients)
+        told += reports(0, number, recipients, chance)
+    chance.shuffle(told)
+    return asked, told
+
+
+async def _fill(appender: Appender, said: Sequence[Said]) -> None:
+    for at in range(0, len(said), BATCH):
+        await appender.append_all([s.entry for s in said[at : at + BATCH]], within=120)
+
+
+async def _steady(place: Place, build: int, processes: int, records: int) -> tuple[float, list[float]]:
+    """The rate over a backlog of reports whose messages are there; and the most memory that each process held."""
+    children = [await place.projector(n, build) for n in range(processes)]
+    try:
+        rate, _ = await place.until_folded(build, records, topics.DELIVERY_REPORTS)
+        return rate, [_peak_mb(child.pid) for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            await child.wait()
+
+
+def _peak_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def _decode_only(place: Place) -> float:
+    """Records a second of a consumer that only decodes."""
+    count, began = 0, time.monotonic()
+    async for batch in scan(place.kafka, [topics.DELIVERY_REPORTS]):
+        for records in batch.values():
+            for record in records:
+                decode(record.value)
+            count += len(records)
+    return count / (time.monotonic() - began)
+
+
+async def _copy_only(place: Place, rows: int) -> float:
+    """Rows a second of COPY into a keyed table as wide as `messages`."""
+    await place.connection.execute("CREATE SCHEMA IF NOT EXISTS yardstick; DROP TABLE IF EXISTS yardstick.t")
+    await place.connection.execute("CREATE TABLE yardstick.t (LIKE build_1.messages INCLUDING ALL)")
+    line = "01930000-0000-7000-8000-000000000000\t{}\t2026-03-01T12:00:00.000Z\t0\t0\t1\t0\t0\t10\t1\tt\tf\tf\t\tdelivered\tDelivered\t01B\n"
+    began = time.monotonic()
+    for at in range(0, rows, BATCH):
+        text = "".join([line.format(FIRST_NUMBER + n) for n in range(at, min(at + BATCH, rows))])
+        await place.connection.copy_to_table("t", schema_name="yardstick", source=BytesIO(text.encode()), format="text")
+    seconds = time.monotonic() - began
+    await place.connection.execute("DROP SCHEMA yardstick CASCADE")
+    return rows / seconds
+
+
+async def _latency(place: Place, appender: Appender, build: int) -> tuple[float, float]:
+    """Milliseconds from the acknowledged append to the commit that shows it, p50 and p99, at 2,000 reports a second."""
+    children = [await place.projector(9, build)]
+    asked, told = _log(seed=99)
+    del asked
+    waits: list[float] = []
+    loop = asyncio.get_running_loop()
+    try:
+        await place.until_folded(build, await _end(place))
+        watcher = await asyncpg.connect(place.dsn)
+        marks: dict[Partition, list[tuple[int, float]]] = {}
+
+        async def watch() -> None:
+            while True:
+                rows = await watcher.fetch(
+                    f"SELECT partition, next_offset FROM build_{build}.projector_offsets WHERE topic = 'delivery-reports'"
+                )
+                now = loop.time()
+                for number, offset in rows:
+                    open_ones = marks.get(Partition(topics.DELIVERY_REPORTS, number), [])
+                    waits.extend(1000 * (now - at) for o, at in open_ones if o < offset)
+                    marks[Partition(topics.DELIVERY_REPORTS, number)] = [m for m in open_ones if m[0] >= offset]
+                await asyncio.sleep(0.001)
+
+        watching = loop.create_task(watch())
+        begin = loop.time()
+        for n in range(min(LATENCY_RATE * LATENCY_SECONDS, len(told))):
+            due = begin + n / LATENCY_RATE
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+
+            async def one(said: Said) -> None:
+                at = await appender.append(said.entry)
+                marks.setdefault(Partition(at.topic, at.partition), []).append((at.offset, loop.time()))
+
+            loop.create_task(one(told[n]))  # noqa: RUF006  gathered by the watcher's marks
+        await place.until_folded(build, await _end(place))
+        await asyncio.sleep(0.2)
+        watching.cancel()
+        await watcher.close()
+    finally:
+        for child in children:
+            child.kill()
+            await child.wait()
+    return statistics.median(waits), statistics.quantiles(waits, n=100)[98]
+
+
+async def _end(place: Place) -> int:
+
+    async with Scanner(place.kafka) as scanner:
+        return sum(end for _, end in (await scanner.bounds(await scanner.partitions(FOLDED))).values())
+
+
+async def _swaps(place: Place, build: int) -> tuple[int, float]:
+    """Swaps to and fro under a reader that polls every millisecond: errors, and its longest wait in milliseconds."""
+    reader, errors, longest = await asyncpg.connect(place.dsn), 0, 0.0
+    stop = asyncio.Event()
+
+    async def poll() -> None:
+        nonlocal errors, longest
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                await reader.fetchrow("SELECT requested, counts FROM live.campaigns LIMIT 1")
+            except asyncpg.PostgresError:
+                errors += 1
+            longest = max(longest, 1000 * (time.monotonic() - began))
+            await asyncio.sleep(0.001)
+
+    task = asyncio.get_running_loop().create_task(poll())
+    for number in (build, 1, build, 1):
+        await until(lambda number=number: builds.swap(place.connection, number), f"swapped to {number}")
+        await asyncio.sleep(0.25)
+    stop.set()
+    await task
+    await reader.close()
+    return errors, longest
+
+
+async def measure() -> list[Row]:
+    """Everything, in one run."""
+    async with AsyncExitStack() as stack:
+        place, world = await _place(stack), World()
+        appender = Appender(place.kafka, world, name="bench")
+        await appender.start()
+        stack.push_async_callback(appender.stop)
+        asked, told = _log()
+        await _fill(appender, asked)
+        second = await builds.create(place.connection)
+        for build in (1, second):
+            child = await place.projector(0, build)
+            await place.until_folded(build, len(asked))
+            child.kill()
+            await child.wait()
+        await _fill(appender, told)
+        decoding, copying = await _decode_only(place), await _copy_only(place, len(told))
+        one, memory = await _steady(place, 1, 1, len(told))
+        two, _ = await _steady(place, second, 2, len(told))
+        third = await builds.create(place.connection)
+        children = [await place.projector(n, third) for n in range(2)]
+        rebuilt, _ = await place.until_folded(third, len(asked) + len(told))
+        for child in children:
+            child.kill()
+            await child.wait()
+        began = time.monotonic()
+        found = await compare(place.connection, place.kafka, 1, third)
+        diff_seconds = time.monotonic() - began
+        errors, longest = await _swaps(place, third)
+        p50, p99 = await _latency(place, appender, 1)
+    yard = ("a consumer that only decodes, records/s", decoding)
+    return [
+        row("steady state, one process", one, "records/s", yard, target="100,000", notes=NOTES),
+        row("steady state, two processes", two, "records/s", yard, target="180,000", notes=NOTES),
+        row("steady state, one process, against COPY", one, "records/s", ("COPY of as many rows, rows/s", copying)),
+        row("rebuild from zero, two processes", rebuilt, "records/s", yard, target="300,000", notes=NOTES),
+        row("acknowledged to visible at 2,000/s, p50", p50, "ms", target="below 20"),
+        row("acknowledged to visible at 2,000/s, p99", p99, "ms", target="below 100"),
+        row(f"diff of two builds of {len(told) // 3:,} messages", diff_seconds, "s", target="10 s for 1,000,000",
+            notes=f"equal: {found.equal}"),
+        row("errors of a reader polling through four swaps", errors, "errors", target="0",
+            notes=f"its longest read took {longest:.0f} ms"),
+        row("memory of a projector, most", max(memory), "MB", target="300, not growing with the table"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """`python -m tests.bench projector`."""
+    publish("projector", uvloop.run(measure()))

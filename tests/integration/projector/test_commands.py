@@ -1,0 +1,81 @@
+"""The operator's commands, as they are typed: parked, rebuild, explain, audit."""
+
+import asyncio
+import os
+import sys
+from subprocess import PIPE, STDOUT
+
+from contracts import topics
+from infra.kafka.log import Appender, Entry
+from tests.integration.projector.processes import ROOT
+from tests.integration.projector.traffic import campaign_id, traffic
+from tests.integration.projector.within import Within
+
+
+async def _heliograph(within: Within, *words: str) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    environment = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": within.kafka.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": within.kafka.topic_prefix,
+        "DATABASE_URL": within.dsn,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.cli", *words, env=environment, cwd=ROOT, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, output.decode()
+
+
+async def test_parked_records_are_listed_shown_and_dropped(within: Within, appender: Appender) -> None:
+    """List names the place, show says why it cannot be read, drop is final."""
+    await appender.append_all([Entry(topics.DELIVERY_REPORTS, "k", b'{"type":"Nonsense.v1"}')])
+    within.start()
+    await within.until_fetched("SELECT state FROM live.parked", [("parked",)])
+    _, listed = await _heliograph(within, "parked", "list")
+    place = listed.split()[0]
+    assert place.startswith("delivery-reports/")
+    _, shown = await _heliograph(within, "parked", "show", place)
+    assert "cannot read it" in shown
+    code, said = await _heliograph(within, "parked", "drop", place, "--reason", "a test of ours")
+    assert code == 0, said
+    await within.until_fetched("SELECT state FROM live.parked", [("dropped",)])
+
+
+async def test_a_build_is_made_compared_shown_and_dropped(within: Within, appender: Appender) -> None:
+    """start, status, diff, swap, rollback, drop, one after the other."""
+    await appender.append_all([s.entry for s in traffic(60, campaigns=1, chunk_size=10)])
+    within.start()
+    await within.caught_up()
+    assert "Build 2 is there" in (await _heliograph(within, "rebuild", "start", "--no-wait"))[1]
+    assert (await _heliograph(within, "rebuild", "swap", "7"))[0] == 1
+    within.start(build=2)
+    await within.caught_up(2)
+    code, compared = await _heliograph(within, "rebuild", "diff", "2")
+    assert (code, "are equal" in compared) == (0, True), compared
+    assert (await _heliograph(within, "rebuild", "swap", "2"))[0] == 0
+    assert "build 2  current" in (await _heliograph(within, "rebuild", "status"))[1]
+    assert (await _heliograph(within, "rebuild", "rollback"))[0] == 0
+    assert (await _heliograph(within, "rebuild", "drop", "1"))[0] == 1
+    assert await within.fetch("SELECT build FROM live.builds WHERE is_current") == [(1,)]
+
+
+async def test_explain_tells_a_message_in_words(within: Within, appender: Appender) -> None:
+    """Its offer, its reports in their order, its meaning, and no whole number."""
+    await appender.append_all([s.entry for s in traffic(20, campaigns=1, chunk_size=10)])
+    within.start()
+    await within.caught_up()
+    code, told = await _heliograph(within, "explain", campaign_id(0), "+1 555 000 0003")
+    assert code == 0, told
+    assert "Sinch accepts it as" in told
+    assert told.index("Queued") < told.index("Dispatched")
+    assert "15550000003" not in told
+
+
+async def test_the_audit_says_that_log_and_tables_agree(within: Within, appender: Appender) -> None:
+    """Without credentials Sinch is not asked, and it says so."""
+    await appender.append_all([s.entry for s in traffic(20, campaigns=1, chunk_size=10)])
+    within.start()
+    await within.caught_up()
+    code, said = await _heliograph(within, "audit", "all", "--no-sinch")
+    assert (code, "Log and tables agree" in said) == (0, True), said

@@ -1,0 +1,76 @@
+"""When a send breaks an opt-out."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from contracts.events import Event, RecipientOptedIn, RecipientOptedOut, SendAttempted, encode
+from services.cli.audit_consent import Audit, Said, known_opt_out
+
+ADA = "15551231234"
+ID = "01a209a3-e982-704d-ba49-2ddcb550edc8"
+MARGIN_MS = 11_000
+
+
+def _at(second: int) -> str:
+    return f"2026-03-01T12:00:{second:02d}.000Z"
+
+
+def out(logged_ms: int, received: int = 0) -> Said:
+    """An opt-out."""
+    return Said(logged_ms, _at(received), out=True)
+
+
+def in_(logged_ms: int, received: int = 0) -> Said:
+    """An opt-in."""
+    return Said(logged_ms, _at(received), out=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "sent_ms", "broken"),
+    [
+        ([], 50_000, False),
+        ([out(10_000)], 50_000, True),
+        ([out(50_000)], 10_000, False),
+        ([out(10_000)], 21_000, False),
+        ([out(10_000)], 21_001, True),
+        ([out(10_000, 1), in_(20_000, 2)], 50_000, False),
+        ([in_(20_000, 2), out(10_000, 1)], 50_000, False),
+        ([out(10_000, 1), in_(60_000, 2)], 50_000, True),
+        ([out(10_000, 3), in_(20_000, 2)], 50_000, True),
+        ([out(10_000, 2), in_(20_000, 2)], 50_000, True),
+        ([out(10_000, 1), in_(20_000, 2), out(45_000, 3)], 50_000, False),
+        ([out(10_000, 1), in_(20_000, 2), out(30_000, 3)], 50_000, True),
+    ],
+)
+def test_a_known_opt_out_counts_unless_taken_back(said: list[Said], sent_ms: int, broken: bool) -> None:
+    """Known for longer than the margin; taken back by a later `received_at` that was in the log before; a tie is out."""
+    assert (known_opt_out(said, sent_ms, MARGIN_MS) is not None) == broken
+
+
+def _record(event: Event, logged_ms: int) -> Any:
+    return SimpleNamespace(value=encode(event), timestamp=logged_ms)
+
+
+def test_a_breach_is_found_among_the_recipients_of_a_batch() -> None:
+    """The others of the batch are none."""
+    audit = Audit(MARGIN_MS)
+    common: dict[str, Any] = {"event_id": ID, "occurred_at": _at(0)}
+    audit.take(_record(RecipientOptedOut(**common, recipient=ADA, received_at=_at(1), source="reply"), 10_000))
+    audit.take(_record(RecipientOptedOut(**common, recipient="15551256344", received_at=_at(1), source="api"), 10_000))
+    audit.take(_record(RecipientOptedIn(**common, recipient="15551256344", received_at=_at(2), source="api"), 10_500))
+    attempt = SendAttempted(
+        **common, campaign_id=ID, chunk=0, attempt=1, client_reference=f"{ID}.0.1", sender="1",
+        recipients=["15550000001", ADA, "15551256344"],
+    )  # fmt: skip
+    audit.take(_record(attempt, 50_000))
+    assert [(breach.recipient, breach.client_reference) for breach in audit.breaches] == [(ADA, f"{ID}.0.1")]
+    assert audit.attempts == 1
+
+
+def test_an_unreadable_record_is_counted() -> None:
+    """It is no reason to stop, and none to be silent."""
+    audit = Audit(MARGIN_MS)
+    audit.take(SimpleNamespace(value=b"{", timestamp=0))
+    assert audit.unreadable == 1

@@ -27,8 +27,10 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Heliograph" \
       org.opencontainers.image.description="SMS campaigns on Sinch whose truth is a Kafka log" \
       org.opencontainers.image.licenses="Apache-2.0"
-# The base brings pip; nothing is installed in here any more. A number, so that Kubernetes can see that it is not root.
-RUN python -m pip --disable-pip-version-check uninstall --yes --root-user-action ignore wheel setuptools pip \
+# The base brings pip and programs that run as root whoever calls them: neither is needed any more. The user is given by
+# number, so that Kubernetes can see that it is not root.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && python -m pip --disable-pip-version-check uninstall --yes --root-user-action ignore wheel setuptools pip \
  && groupadd --system --gid 10001 heliograph \
  && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin heliograph
 COPY --from=build /opt/heliograph /opt/heliograph

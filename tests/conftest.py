@@ -16,17 +16,22 @@ from tests.places import make_template, own_database, own_topics
 BACKEND = os.environ.get("HELIOGRAPH_TEST_BACKEND", "embedded")
 
 
-def _backend_unknown() -> pytest.UsageError:
-    """The answer to a backend that is not there; `containers` gets its place beside `embedded` below."""
-    return pytest.UsageError(f"HELIOGRAPH_TEST_BACKEND={BACKEND}: only `embedded` is known")
+def pytest_configure() -> None:
+    """A backend that is not there is said before anything starts."""
+    if BACKEND not in ("embedded", "containers"):
+        raise pytest.UsageError(f"HELIOGRAPH_TEST_BACKEND={BACKEND}: known are `embedded` and `containers`")
 
 
 @pytest.fixture(scope="session")
 async def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The DSN of this run's PostgreSQL, as its administrator."""
-    if BACKEND != "embedded":
-        raise _backend_unknown()
-    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("server")))
+    if BACKEND == "containers":
+        from tests.containers import postgres_container  # noqa: PLC0415  testcontainers is not needed otherwise
+
+        async with postgres_container() as dsn:
+            yield dsn
+        return
+    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("server")), durable=False)
     yield await server.start()
     await server.stop()
 
@@ -34,8 +39,12 @@ async def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 @pytest.fixture(scope="session")
 async def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The bootstrap servers of this run's Kafka."""
-    if BACKEND != "embedded":
-        raise _backend_unknown()
+    if BACKEND == "containers":
+        from tests.containers import kafka_container  # noqa: PLC0415  the same
+
+        async with kafka_container() as servers:
+            yield servers
+        return
     broker = EmbeddedKafka(Path(tmp_path_factory.mktemp("broker")))
     yield await broker.start()
     await broker.stop()

@@ -55,9 +55,14 @@ class PostgresFailed(Exception):  # noqa: N818  named by what it says
 
 
 class EmbeddedPostgres:
-    """One server, its data under `home/postgres`, kept between runs. `port` None: a free one on every start."""
+    """One server, its data under `home/postgres`, kept between runs. `port` None: a free one on every start.
 
-    def __init__(self, home: Path, port: int | None = None) -> None:
+    `durable` False, for tests and nothing else, leaves out fsync: data survive a killed server, not a machine without
+    power.
+    """
+
+    def __init__(self, home: Path, port: int | None = None, *, durable: bool = True) -> None:
+        self._settings = SETTINGS if durable else SETTINGS | {"fsync": "off"}
         self._home = home.absolute() / "postgres"
         self._data = self._home / "data"
         self._log = self._home / "server.log"
@@ -111,7 +116,7 @@ class EmbeddedPostgres:
 
     async def _start_on(self, port: int) -> str:
         log_start = self._log.stat().st_size if self._log.exists() else 0
-        options = [f"-c{name}={value}" for name, value in {**SETTINGS, "port": str(port)}.items()]
+        options = [f"-c{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
         argv = unprivileged([str(binary("postgres")), "-D", str(self._data), *options], "INT")
         self._child = await start_child(
             argv, name="postgres", cwd=self._data, output=self._log,

@@ -20,7 +20,8 @@ start from the environment and from a file `.env` in the working directory; the 
 before anything starts, and everything that is wrong is listed at once (exit code 2). An empty value is the same as none.
 `.env.example` has all of them with their defaults.
 
-**Secrets** never stand in logs, errors or metrics. Those marked *several* take a list separated by commas: put the new
+**Secrets** never stand in logs, errors or metrics. Each may stand in a file instead: `API_KEYS_FILE=/run/secrets/api_keys`
+for `API_KEYS`, and so on. Those marked *several* take a list separated by commas: put the new
 one first, change the other side, then take the old one out ([operations](operations.md)). Access without keys is allowed
 only while `HOST` is loopback and `BASE_URL` is loopback or unset; else `heliograph run` makes a key and shows it once,
 and a service started alone refuses to start without.

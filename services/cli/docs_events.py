@@ -1,6 +1,7 @@
 """`docs/events.md`: topics, statuses and every event with its fields and its example, from the contracts themselves."""
 
 import inspect
+import re
 import types
 from collections.abc import Iterator
 from importlib.resources import files
@@ -37,6 +38,9 @@ to do about each, are in `contracts/delivery_codes.json`.
 | status | Sinch's word | rank | final | meaning |
 |---|---|---|---|---|
 """
+
+PAPERS = re.compile(r" \((?:CONTRACT|DESIGN) §[^)]*\)")
+"""References for those who work on the code; a reader of the page has no use for them."""
 
 NAMED = {Id: "UUID", Timestamp: "timestamp", Digits: "phone number, digits"}
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", bytes: "bytes, as base64",
@@ -97,7 +101,8 @@ def _of_struct(struct: type[msgspec.Struct]) -> str:
 def _docstring(event: type[Event]) -> str:
     """Its own, and what it says with its whole family; the base class of all is explained once, at the top."""
     family = (kind for kind in event.__mro__ if issubclass(kind, Event) and kind is not Event)
-    return "\n\n".join(inspect.cleandoc(kind.__doc__) for kind in family if kind.__doc__)
+    said = "\n\n".join(inspect.cleandoc(kind.__doc__) for kind in family if kind.__doc__)
+    return PAPERS.sub("", said)
 
 
 def _given(field: msgspec.structs.FieldInfo) -> str:

@@ -5,7 +5,7 @@ whoever finds it `attempting` without an owner asks Sinch before it is ever offe
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -44,7 +44,7 @@ class Limits:
 
         The next ones are claimed and said, and the last ones settled, while `in_flight` are on their way.
         """
-        return 3 * self.in_flight
+        return 4 * self.in_flight
 
     @property
     def fewest(self) -> int:
@@ -74,33 +74,36 @@ class Dispatch:
         self._world = world
         self._limits = limits
         self._under_way: set[asyncio.Task[None]] = set()
+        self._rows = 0
         self._draining = False
         self._why = ""
 
     async def run(self) -> None:
         """Claim and offer until drained."""
         while not self._draining:
-            free = self._limits.under_way - len(self._under_way)
+            free = self._limits.under_way - self._rows
             if free < self._limits.fewest:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 continue
             deadline = self._world.clock.boot() + self._limits.deadline
             self._world.at("claim.before")
-            claim = await self._ledger.claim_due(min(free, self._limits.in_flight))
+            claim = await self._ledger.claim_due(min(free, 2 * self._limits.in_flight))
             self._world.at("claim.after")
             self._explain(claim)
             for reference, recipients in claim.suppressed:
                 await self._voice.say(offers.suppressed(reference, recipients, self._world.clock.wall()))
             if claim.rows:
-                await self._start(claim.rows, deadline)
+                self._rows += len(claim.rows)
+                self._spawn(f"claim of {len(claim.rows)}", self._start(claim.rows, deadline))
             else:
                 await self._world.clock.sleep(min(claim.wait or IDLE_SECONDS, LONGEST_WAIT_SECONDS))
 
     async def drain(self, within: float = DRAIN_SECONDS) -> None:
         """Claim nothing more, and wait for what is under way: an answer that is heard leaves no doubt behind."""
         self._draining = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=within)
+        deadline = self._world.clock.boot() + within
+        while self._under_way and (left := deadline - self._world.clock.boot()) > 0:
+            await asyncio.wait(self._under_way, timeout=left)  # a claim's task ends by starting its offers' tasks
 
     async def _start(self, rows: Sequence[Claimed], deadline: float) -> None:
         """Say all attempts in the log, ask the guard, and send each by a task of its own."""
@@ -115,15 +118,25 @@ class Dispatch:
             log.warning("not_offered", batches=len(some), why=str(error))
             for offer in some:
                 await self._settlement.put_back(offer.reference, SOON_SECONDS)
+            self._rows -= len(some)
             return
         self._world.at("attempt.said")
         fits = await self._ledger.may_go([offer.reference for offer in some])
         for offer in some:
-            task = self._world.tasks.spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference)))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference)))
+
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
+        task = self._world.tasks.spawn(name, work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _go(self, offer: Offer, fits: bool | None) -> None:
+        try:
+            await self._settle(offer, fits)
+        finally:
+            self._rows -= 1
+
+    async def _settle(self, offer: Offer, fits: bool | None) -> None:
         """Send, unless the guard says otherwise. `fits` None: paused, cancelled or no longer ours."""
         if fits:
             await self._outcomes.send(offer)

@@ -21,11 +21,16 @@ MOST_DIFFERENCES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One table: its key, what a person calls a row, and its other columns."""
+    """One table: its key, its other columns, and which rows say something.
+
+    A count of 0 and an offer that nobody is in are left behind by messages that passed through, or not made at all when
+    their facts came together: they say the same as no row.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
+    says_something: str = "true"
 
 
 TABLES = (
@@ -34,10 +39,11 @@ TABLES = (
               "part", "status", "provider_status", "batch_id")),
     Compared("batches", ("campaign_id", "chunk", "attempt", "part"),
              ("requested", "rank", "status", "status_at", "reason", "batch_id", "recipients", "attempted_at",
-              "accepted_at", "members", "queued", "dispatched", "unrecognised", "settled")),
+              "accepted_at", "members", "queued", "dispatched", "unrecognised", "settled"),
+             "requested OR rank > 0 OR members > 0 OR recipients > 0 OR batch_id <> ''"),
     Compared("campaigns", ("campaign_id", "partition"),
              ("name", "body", "sender", "scheduled_at", "requested_at", "chunks", "chunks_seen")),
-    Compared("campaign_counts", ("campaign_id", "partition", "status", "awaiting"), ("messages",)),
+    Compared("campaign_counts", ("campaign_id", "partition", "status", "awaiting"), ("messages",), "messages <> 0"),
     Compared("campaign_control", ("campaign_id",), ("cancelled", "paused", "reason", "decided_at", "event_id")),
     Compared("recipients", ("phone",), ("is_opted_out", "decided_at", "source")),
     Compared("replies", ("inbound_id",), ("sender", "originator", "kind", "body", "keyword", "received_at")),
@@ -111,7 +117,7 @@ class Touched:
                 return (campaign_id, str(key["recipient"])) in self.messages
             case "batches":
                 return (campaign_id, key["chunk"]) in self.chunks
-            case "campaigns" | "campaign_counts" | "campaign_control":
+            case "campaigns" | "campaign_counts" | "campaign_control" | "message_events":
                 return campaign_id in self.campaigns
             case _:
                 return self.others
@@ -123,7 +129,8 @@ def _sql(table: Compared, left: int, right: int) -> str:
     picked = ", ".join(f"{s}.{c} AS {s}_{c}" for s in ("a", "b") for c in columns)
     return f"""
         SELECT {picked}, count(*) OVER () AS differing
-        FROM build_{left}.{table.name} a FULL JOIN build_{right}.{table.name} b USING ({names})
+        FROM (SELECT * FROM build_{left}.{table.name} WHERE {table.says_something}) a
+        FULL JOIN (SELECT * FROM build_{right}.{table.name} WHERE {table.says_something}) b USING ({names})
         WHERE ROW({both[0]}) IS DISTINCT FROM ROW({both[1]}) LIMIT {MOST_DIFFERENCES}
     """
 
@@ -153,7 +160,7 @@ async def _offsets(connection: Connection, build: int) -> dict[Partition, int]:
 async def _differences(connection: Connection, table: Compared, diff: Diff) -> list[Difference]:
     rows = await connection.fetch(_sql(table, diff.left, diff.right))
     counted = [
-        int(await connection.fetchval(f"SELECT count(*) FROM build_{build}.{table.name}"))
+        int(await connection.fetchval(f"SELECT count(*) FROM build_{build}.{table.name} WHERE {table.says_something}"))
         for build in (diff.left, diff.right)
     ]
     diff.rows[table.name] = (counted[0], counted[1])

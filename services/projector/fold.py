@@ -3,7 +3,7 @@
 To fold a new event type: a method below, a line in `_HANDLERS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -229,11 +229,3 @@ _HANDLERS: dict[type, Callable[[Changes, Any, int], None]] = {
     e.RecipientOptedIn: lambda c, v, _: c.consent.append(v),
     e.InboundReceived: lambda c, v, _: c.replies.append(v),
 }
-
-
-def fold(records: Sequence[tuple[AnyEvent, int]]) -> Changes:
-    """Fold (event, partition) pairs."""
-    changes = Changes()
-    for event, partition in records:
-        changes.take(event, partition)
-    return changes

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -235,7 +236,7 @@ async def _swaps(place: Place, build: int) -> tuple[int, float]:
 
     task = asyncio.get_running_loop().create_task(poll())
     for number in (build, 1, build, 1):
-        await until(lambda number=number: builds.swap(place.connection, number), f"swapped to {number}")
+        await until(partial(builds.swap, place.connection, number), f"swapped to {number}")
         await asyncio.sleep(0.25)
     stop.set()
     await task
@@ -264,7 +265,7 @@ async def measure() -> list[Row]:
         two, _ = await _steady(place, second, 2, len(told))
         third = await builds.create(place.connection)
         children = [await place.projector(n, third) for n in range(2)]
-        rebuilt, _ = await place.until_folded(third, len(asked) + len(told))
+        rebuilt, _ = await place.until_folded(third, await _end(place))
         for child in children:
             child.kill()
             await child.wait()
@@ -282,7 +283,7 @@ async def measure() -> list[Row]:
         row("acknowledged to visible at 2,000/s, p50", p50, "ms", target="below 20"),
         row("acknowledged to visible at 2,000/s, p99", p99, "ms", target="below 100"),
         row(f"diff of two builds of {len(told) // 3:,} messages", diff_seconds, "s", target="10 s for 1,000,000",
-            notes=f"equal: {found.equal}"),
+            notes=f"equal: {found.equal}, differing {found.differing}, moving {found.moving}"),
         row("errors of a reader polling through four swaps", errors, "errors", target="0",
             notes=f"its longest read took {longest:.0f} ms"),
         row("memory of a projector, most", max(memory), "MB", target="300, not growing with the table"),

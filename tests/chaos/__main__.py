@@ -22,7 +22,7 @@ def tell(verdict: Verdict) -> None:
 async def many(first: int, runs: int) -> list[Verdict]:
     """All verdicts, on servers of our own."""
     with tempfile.TemporaryDirectory() as home:
-        kafka, postgres = EmbeddedKafka(Path(home) / "kafka"), EmbeddedPostgres(Path(home) / "postgres")
+        kafka, postgres = EmbeddedKafka(Path(home) / "kafka"), EmbeddedPostgres(Path(home) / "postgres", durable=False)
         bootstrap, dsn = await kafka.start(), await postgres.start()
         try:
             template = await make_template(dsn)

@@ -52,7 +52,10 @@ python() {  # python:3.11-slim: CPython under /usr/local, with pip and setuptool
     ln -sf python3.11 "$root/usr/local/bin/python3"
     ln -sf python3.11 "$root/usr/local/bin/python"
     chroot "$root" /sbin/ldconfig
-    chroot "$root" /usr/local/bin/python -m ensurepip > /dev/null
+    for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do  # how this machine reaches its package index
+        [ ! -e "$file" ] || install -m 644 "$file" "$root$file"
+    done
+    chroot "$root" /usr/local/bin/python -m ensurepip > /dev/null 2>&1
     chroot "$root" /usr/local/bin/python -m compileall -q /usr/local/lib/python3.11 || true  # some test data is no Python
     import "$root" "${PYTHON_IMAGE:-heliograph-stand-in/python:3.11-slim}" \
         'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' 'ENV LANG=C.UTF-8' 'CMD ["python3"]'

@@ -244,7 +244,8 @@ BEGIN
                    AS client_reference,
                status, reason, nullif(batch_id, '') AS batch_id, recipients, attempted_at, accepted_at, status_at,
                members, settled
-        FROM batches;
+        FROM batches
+        WHERE requested OR rank > 0 OR members > 0 OR recipients > 0 OR batch_id <> '';  -- else: messages passed through
 
     -- A message's own fact stands when it is settled, or not below what is known of its batch.
     CREATE OR REPLACE VIEW live.messages AS

@@ -57,7 +57,7 @@ async def test_a_build_is_made_compared_shown_and_dropped(within: Within, append
     assert "build 2  current" in (await _heliograph(within, "rebuild", "status"))[1]
     assert (await _heliograph(within, "rebuild", "rollback"))[0] == 0
     assert (await _heliograph(within, "rebuild", "drop", "1"))[0] == 1
-    assert await within.fetch("SELECT build FROM live.builds WHERE is_current") == [(1,)]
+    await within.until_fetched("SELECT build FROM live.builds WHERE is_current", [(1,)])
 
 
 async def test_explain_tells_a_message_in_words(within: Within, appender: Appender) -> None:

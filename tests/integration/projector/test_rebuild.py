@@ -111,3 +111,19 @@ async def test_the_current_build_cannot_be_dropped(store: Store) -> None:
     """What readers see stays."""
     with pytest.raises(BuildRefused, match="swap to another one first"):
         await builds.drop(store._connection, 1)
+
+
+async def test_builds_that_folded_in_other_steps_are_equal(
+    within: Within, appender: Appender, store: Store, kafka: KafkaConnection
+) -> None:
+    """One build saw every fact as it came, the other all at once: what messages only passed through does not differ."""
+    said = traffic(120, campaigns=2, chunk_size=10, seed=5)
+    within.start()
+    for at in range(0, len(said), 40):
+        await appender.append_all([s.entry for s in said[at : at + 40]])
+        await within.caught_up()
+    number = await builds.create(store._connection)
+    within.start(build=number)
+    await within.caught_up(number)
+    found = await compare(store._connection, kafka, 1, number)
+    assert found.equal, (found.differing, found.samples)

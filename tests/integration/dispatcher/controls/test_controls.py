@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from statistics import median
 
 import pytest
 import structlog
@@ -16,11 +17,8 @@ MOST_SECONDS = 1.0
 UNDER_WAY = "SELECT count(*) FROM dispatch.batches WHERE campaign_id = $1 AND state = 'attempting'"
 
 
-async def stopped(system: Whole, campaign_id: str, word: str) -> tuple[float, list[str]]:
-    """Pause or cancel; gives the seconds until the last POST, and who had been sent to when nothing was under way.
-
-    That nothing more comes is shown by another campaign, which comes later and goes through completely.
-    """
+async def stopped(system: Whole, campaign_id: str, word: str) -> float:
+    """Pause or cancel, and wait until nothing is under way; gives the seconds until the last POST."""
     began = datetime.now(UTC)
     await system.decide(campaign_id, word)
     await system.reaches(campaign_id, {"pause": "paused", "cancel": "cancelling"}[word])
@@ -29,26 +27,44 @@ async def stopped(system: Whole, campaign_id: str, word: str) -> tuple[float, li
         return bool(await system.pool.fetchval(UNDER_WAY, campaign_id) == 0)
 
     await until(quiet, "nothing is under way")
+    seconds = (system.last_post(campaign_id) - began).total_seconds()
+    log.info("stopped", word=word, seconds=round(seconds, 3), sent=len(system.sent(campaign_id)))
+    return seconds
+
+
+async def nothing_more_comes(system: Whole, campaign_id: str) -> None:
+    """Another campaign comes later and goes through completely, and nothing of this one goes with it."""
     sent = system.sent(campaign_id)
     other, recipients = await system.request(chunks=20)
     await system.has_sent(other, len(recipients))
     assert system.sent(campaign_id) == sent
-    seconds = (system.last_post(campaign_id) - began).total_seconds()
-    log.info("stopped", word=word, seconds=round(seconds, 3), sent=len(sent))
-    return seconds, sent
 
 
 async def test_after_a_pause_nothing_is_claimed_and_resume_sends_exactly_the_rest(system: Whole) -> None:
-    """The last POST comes within a second, another campaign goes on meanwhile, and everybody gets one message."""
+    """Another campaign goes on meanwhile, and in the end everybody got one message."""
     campaign_id, recipients = await system.request(chunks=40)
     await system.has_sent(campaign_id, 10 * CHUNK)
-    seconds, sent = await stopped(system, campaign_id, "pause")
-    assert seconds <= MOST_SECONDS
-    assert len(sent) < len(recipients)
+    await stopped(system, campaign_id, "pause")
+    await nothing_more_comes(system, campaign_id)
+    assert len(system.sent(campaign_id)) < len(recipients)
     await system.decide(campaign_id, "resume")
     await system.has_sent(campaign_id, len(recipients))
     await system.reaches(campaign_id, "completed")
     assert sorted(system.sent(campaign_id)) == recipients
+
+
+async def test_the_last_post_comes_within_a_second(system: Whole) -> None:
+    """After a pause or a cancel; the median, because what else runs on this machine is not under test."""
+    slow_delivery(system)
+    campaign_id, _ = await system.request(chunks=150)
+    measured = []
+    for _ in range(4):
+        await system.has_sent(campaign_id, len(system.sent(campaign_id)) + 4 * CHUNK)
+        measured.append(await stopped(system, campaign_id, "pause"))
+        await system.decide(campaign_id, "resume")
+    await system.has_sent(campaign_id, len(system.sent(campaign_id)) + 4 * CHUNK)
+    measured.append(await stopped(system, campaign_id, "cancel"))
+    assert median(measured) <= MOST_SECONDS
 
 
 async def test_a_campaign_paused_and_resumed_many_times_sends_to_everybody_once(system: Whole) -> None:
@@ -65,13 +81,13 @@ async def test_a_campaign_paused_and_resumed_many_times_sends_to_everybody_once(
 
 
 async def test_cancel_takes_back_what_is_here_and_at_sinch(system: Whole) -> None:
-    """The last POST comes within a second; every message is cancelled, by us or by Sinch, and none is lost."""
+    """Nothing more is sent; every message is cancelled, by us or by Sinch, and none is lost."""
     slow_delivery(system)
     campaign_id, recipients = await system.request(chunks=40)
     await system.has_sent(campaign_id, 10 * CHUNK)
-    seconds, sent = await stopped(system, campaign_id, "cancel")
-    assert seconds <= MOST_SECONDS
-    assert len(sent) < len(recipients)
+    await stopped(system, campaign_id, "cancel")
+    await nothing_more_comes(system, campaign_id)
+    assert len(system.sent(campaign_id)) < len(recipients)
     await system.reaches(campaign_id, "cancelled")
     assert all(system.canceled(campaign_id))
     async with system.api.get(f"/api/campaigns/{campaign_id}") as answer:

@@ -31,9 +31,10 @@ from services.projector.app import run as projector
 from services.webhook_gateway.app import setup as webhook_gateway
 from tests.waiting import until
 
-CHUNK = 20
-RATE = 400.0
+CHUNK = 5
+RATE = 100.0
 """Recipients a second: 20 small chunks."""
+WITHIN_SECONDS = 60.0
 
 
 FAST = {
@@ -104,7 +105,7 @@ class Whole:
         async with self.api.get(f"/api/campaigns/{campaign_id}") as answer:
             return str((await answer.json()).get("status", ""))
 
-    async def reaches(self, campaign_id: str, status: str, within: float = 20.0) -> None:
+    async def reaches(self, campaign_id: str, status: str, within: float = WITHIN_SECONDS) -> None:
         """Wait until the campaign has this status."""
 
         async def there() -> bool:
@@ -124,7 +125,7 @@ class Whole:
         """For each of its batches, whether it was cancelled at Sinch."""
         return [batch.canceled for batch in self._batches(campaign_id)]
 
-    async def has_sent(self, campaign_id: str, messages: int, within: float = 20.0) -> None:
+    async def has_sent(self, campaign_id: str, messages: int, within: float = WITHIN_SECONDS) -> None:
         """Wait until the simulator has taken so many messages."""
         await until(
             lambda: len(self.sent(campaign_id)) >= messages, f"{messages} of {campaign_id} are sent", within=within

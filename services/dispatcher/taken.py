@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import events as e
-from contracts.codes import ACCOUNT_BLOCKED, OPTED_OUT, Permanence, code_of
+from contracts.codes import ACCOUNT_BLOCKED, OPTED_OUT
 from contracts.events import AnyEvent
+from contracts.follow_ups import may_pass
 from contracts.identity import Reference
 from contracts.statuses import standing_of
 
@@ -60,20 +61,13 @@ class Taken:
         standing = standing_of(event.status)
         if standing.status == DELIVERED:
             self.delivered.add((event.campaign_id, event.recipient))
-        elif may_pass(event):
+        elif may_pass(event.status, event.code):
             self.failed.append(event)
 
     def reported_batch(self, event: e.BatchReported, _raw: bytes) -> None:
         """A summary proves that the offer arrived."""
         if event.campaign_id is not None and event.chunk is not None and event.attempt is not None:
             self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
-
-
-def may_pass(event: e.DeliveryReported) -> bool:
-    """Whether sending again may help: a final failure whose code Sinch calls temporary. Unknown is never sent again."""
-    standing = standing_of(event.status)
-    failed = standing.final and standing.status not in (DELIVERED, "unknown")
-    return failed and event.code != 0 and code_of(event.code).permanence is Permanence.TEMPORARY
 
 
 _HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {

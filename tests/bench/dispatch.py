@@ -84,9 +84,7 @@ async def _measure() -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)))
         servers = Servers(bootstrap, dsn, await make_template(dsn), http)
         rows = [*await _million(servers), *await _ones(servers)]
-        for replicas in (1, 3):
-            for rate in RATES:
-                rows.append(await _rate(servers, rate, replicas))
+        rows += [await _rate(servers, rate, replicas) for replicas in (1, 3) for rate in RATES]
         publish("dispatch", rows)
 
 

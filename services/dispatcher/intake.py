@@ -20,8 +20,9 @@ from services.dispatcher.taken import Taken
 log = structlog.get_logger(__name__)
 
 MOST_RECORDS = 2_000
-IDLE_SECONDS = 0.5
-ENDS_SECONDS = 0.5
+IDLE_SECONDS = 0.1
+ENDS_SECONDS = 0.1
+COMMIT_SECONDS = 1.0
 """Between two looks at the log's ends."""
 MOST_DEAD_BYTES = 500_000  # of a dead letter; base64 makes it a third longer
 READ = tuple(topic.name for topic in topics.TOPICS if "dispatcher" in topic.read_by)
@@ -41,6 +42,7 @@ class Intake:
         self._privacy_key = privacy_key
         self._next: dict[Partition, int] = {}
         self._looked = 0.0
+        self._committed = 0.0
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Where to go on, for the reader, which asks on every assignment."""
@@ -81,7 +83,9 @@ class Intake:
         if now - self._looked < ENDS_SECONDS:
             return
         self._looked = now
-        await self._reader.commit(self._next)
+        if now - self._committed >= COMMIT_SECONDS:
+            self._committed = now
+            await self._reader.commit(self._next)
         try:
             lag = await self._reader.lag()
         except LogUnavailable as error:

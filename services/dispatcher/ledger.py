@@ -103,7 +103,8 @@ class Ledger:
     FROM dispatch.batches b
     JOIN dispatch.campaigns c USING (campaign_id)
     JOIN dispatch.chunks k USING (campaign_id, chunk)
-    WHERE b.state = 'due' AND b.due_at <= now() AND c.chunks > 0 AND c.arrived >= c.chunks
+    WHERE b.state = 'due' AND b.due_at <= now()
+      AND b.created_at <= (SELECT min(caught_up_at) FROM dispatch.readers WHERE topic = 'consent') AND c.chunks > 0 AND c.arrived >= c.chunks
       AND NOT c.paused AND NOT c.cancelled AND (c.expire_at IS NULL OR c.expire_at > clock_timestamp())
     ORDER BY b.rank_at LIMIT $1 FOR UPDATE OF b SKIP LOCKED FOR SHARE OF c SKIP LOCKED
     """
@@ -125,7 +126,8 @@ class Ledger:
         """At most `most` due rows, from now on `attempting` and ours, as far as the plan's rate allows.
 
         In one transaction: the campaigns' states are locked, so that pause and cancel have one order with every claim;
-        who opted out is taken out; the rate is drawn last.
+        who opted out is taken out; the rate is drawn last. A row waits until consent was read to an end that was seen
+        after the row came: an opt-out that stood in the log before a request holds for it.
         """
         async with self._claiming, self._session.transaction():
             state = await self._session.fetchrow(self.PACE, self._pacing.reader_lag)

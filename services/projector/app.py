@@ -51,7 +51,8 @@ async def run(settings: Settings, world: World, build: int | None = None) -> Non
         await reader.start()
         stack.push_async_callback(reader.stop)
         log.info("projecting", build=store.build, member=member)
-        world.tasks.spawn("watch", Watch(dsn, store.build, reader, projector, world).run())
+        watch = Watch(dsn, store.build, reader, projector, world)
+        await stack.enter_async_context(world.tasks.running("watch", watch.run()))
         await projector.run()
 
 

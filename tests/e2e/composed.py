@@ -124,18 +124,22 @@ def _compose() -> list[str]:
 
 @asynccontextmanager
 async def composed(directory: Path, **settings: str) -> AsyncIterator[Stack]:
-    """Everything from nothing, with the simulator; gone again with its data in the end."""
+    """Everything from nothing, with the simulator; gone again with its data in the end.
+
+    The image is built unless HELIOGRAPH_IMAGE names one.
+    """
     ports = {"CAMPAIGN_PORTS": str(free_port()), "WEBHOOK_PORTS": str(free_port())}
     secrets = {"SECRETS": str(directory / "secrets"), "COMPOSE_PROJECT_NAME": f"heliograph-{os.getpid()}"}
     environment = {"HELIOGRAPH_IMAGE": "heliograph:test"} | os.environ | FAST | ports | secrets | settings
     await _run(["infra/images/secrets.sh", environment["SECRETS"]], environment, 10.0)
     _, _, key = (directory / "secrets" / "api_keys").read_text().partition(":")
     compose = [*_compose(), "--env-file", "infra/images/simulator.env"]
-    addresses = (f"http://127.0.0.1:{ports[name]}" for name in ("CAMPAIGN_PORTS", "WEBHOOK_PORTS"))
+    api, gateway = (f"http://127.0.0.1:{port}" for port in ports.values())
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
-        stack = Stack(compose, environment, *addresses, http)
+        stack = Stack(compose, environment, api, gateway, http)
         try:
-            await stack.run("build", within=UP_SECONDS)
+            if "HELIOGRAPH_IMAGE" not in os.environ:
+                await stack.run("build", within=UP_SECONDS)
             await stack.run("up", "-d", within=UP_SECONDS)
             yield stack
         finally:

@@ -68,6 +68,7 @@ CREATE TABLE dispatch.batches (         -- one row an offer: its key is the clie
     state        text NOT NULL CHECK (state IN ('due', 'attempting', 'in_doubt', 'accepted', 'refused', 'absent',
                      'split', 'suppressed', 'expired', 'cancelled', 'given_up')),
     reason       text NOT NULL DEFAULT 'first',  -- of SendAttempted
+    created_at   timestamptz NOT NULL DEFAULT now(),  -- claimed only when consent was read to an end seen after it
     due_at       timestamptz NOT NULL,
     rank_at      timestamptz NOT NULL,  -- the order among due rows: see services/dispatcher/ledger.py
     recipients   text[],                -- null: all of the chunk's

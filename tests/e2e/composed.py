@@ -73,6 +73,19 @@ class Stack:
     async def _life(self, container: str) -> str:
         return await self.docker("inspect", "--format", "{{.State.Pid}} {{.State.Status}}", container)
 
+    async def up(self, *arguments: str, within: float = UP_SECONDS) -> None:
+        """`up -d`, until the two published services say that they are ready."""
+        await self.run("up", "-d", *arguments, within=within)
+        for address in (self.api, self.gateway):
+            await until(lambda address=address: self._ready(address), f"{address} is ready", within=60.0)
+
+    async def _ready(self, address: str) -> bool:
+        try:
+            async with self.http.get(f"{address}/readyz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
     async def simulator(self, path: str) -> Any:
         """The simulator's own account; it is not published, so it is asked from inside."""
         said = await self.run("exec", "-T", "simulator", "python", "-Ic", ASK, f"http://127.0.0.1:3010{path}")
@@ -140,7 +153,7 @@ async def composed(directory: Path, **settings: str) -> AsyncIterator[Stack]:
         try:
             if "HELIOGRAPH_IMAGE" not in os.environ:
                 await stack.run("build", within=UP_SECONDS)
-            await stack.run("up", "-d", within=UP_SECONDS)
+            await stack.up()
             yield stack
         finally:
             await stack.run("down", "-v", "-t", "10")

@@ -49,7 +49,7 @@ async def test_kill_9_in_every_container_loses_nothing_and_sends_nothing_twice(s
 
 async def test_two_projectors_share_the_partitions(stack: Stack) -> None:
     """A second replica, named by its container, takes half of the partitions; both work on a campaign."""
-    await stack.run("up", "-d", "--no-recreate", "--scale", "projector=2", within=180.0)
+    await stack.up("--no-recreate", "--scale", "projector=2", within=180.0)
 
     async def shared() -> bool:
         taken = [await _assigned(stack, container) for container in await stack.containers("projector")]
@@ -64,12 +64,7 @@ async def test_down_and_up_keep_the_data(stack: Stack) -> None:
     """The containers are removed and made anew: campaigns and their counts are there, and the next one goes through."""
     before = await stack.completed(await stack.send(RECIPIENTS[:100]), within=60.0)
     await stack.run("down", "-t", "10", within=180.0)
-    await stack.run("up", "-d", within=300.0)
-
-    async def there() -> bool:
-        return bool(await stack.campaign(before["campaign_id"]))
-
-    await until(there, "the API is back", within=60.0)
+    await stack.up(within=300.0)
     after = await stack.campaign(before["campaign_id"])
     assert (after["status"], after["counts"], after["requested"]) == ("completed", {"delivered": 100}, 100)
     assert (await stack.completed(await stack.send(RECIPIENTS[:10]), within=60.0))["counts"] == {"delivered": 10}

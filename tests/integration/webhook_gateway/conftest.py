@@ -1,13 +1,13 @@
 """The gateway as it runs, in front of a real Kafka."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp import AiohttpClient
 
 from infra.kafka.connection import KafkaConnection
 from infra.process.health import add_health_routes
@@ -29,19 +29,18 @@ def log_output() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-async def start(kafka: KafkaConnection, world: World) -> AsyncIterator[Start]:
+async def start(kafka: KafkaConnection, world: World, aiohttp_client: AiohttpClient) -> Start:
     """Starts a gateway on this test's topics; keyword arguments are further settings."""
-    async with AsyncExitStack() as stack:
 
-        async def go(**more: Any) -> Client:
-            values = {
-                "kafka_bootstrap_servers": kafka.bootstrap_servers,
-                "kafka_topic_prefix": kafka.topic_prefix,
-                "privacy_key": "k" * 16,
-            }
-            app = web.Application()
-            add_health_routes(app)
-            await setup(app, Settings(**(values | more)), world)
-            return await stack.enter_async_context(TestClient(TestServer(app)))
+    async def go(**more: Any) -> Client:
+        values = {
+            "kafka_bootstrap_servers": kafka.bootstrap_servers,
+            "kafka_topic_prefix": kafka.topic_prefix,
+            "privacy_key": "k" * 16,
+        }
+        app = web.Application()
+        add_health_routes(app)
+        await setup(app, Settings(**(values | more)), world)
+        return await aiohttp_client(app)
 
-        yield go
+    return go

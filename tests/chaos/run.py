@@ -14,7 +14,16 @@ import aiohttp
 import asyncpg
 
 from contracts import topics
-from contracts.events import BatchAccepted, CampaignRequested, SendAttempted, encode
+from contracts.events import (
+    BatchAccepted,
+    CampaignCancelled,
+    CampaignPaused,
+    CampaignRequested,
+    CampaignResumed,
+    RecipientOptedOut,
+    SendAttempted,
+    encode,
+)
 from contracts.identity import chunk_key, derived_id
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.log import Appender, Entry
@@ -38,7 +47,7 @@ WITHIN_SECONDS = 90.0
 
 @dataclass(slots=True)
 class Verdict:
-    """What a run showed. `deaths` are those that happened."""
+    """What a run showed. `repeated`: sent more than once, or although opted out. `deaths` are those that happened."""
 
     seed: int
     repeated: dict[str, int] = field(default_factory=dict)
@@ -106,7 +115,9 @@ async def run(scenario: Scenario, kafka: KafkaConnection, dsn: str, home: Path) 
             for n, deaths in enumerate(scenario.deaths)
         ]
         lives = [asyncio.create_task(replica.live()) for replica in replicas]
+        lives.append(asyncio.create_task(_control(scenario, kafka, world)))
         try:
+            await lives[-1]
             await _settled(scenario, dsn)
             sends = await _get(http, f"{simulator.url}/simulator/sends")
         finally:
@@ -135,6 +146,35 @@ async def _ask(scenario: Scenario, kafka: KafkaConnection, world: World) -> None
         )
         for campaign, chunk, recipients in scenario.chunks
     ]  # fmt: skip
+    now = iso(world.clock.wall())
+    consent = [
+        RecipientOptedOut(event_id=derived_id(r), occurred_at=now, recipient=r, received_at=now, source="reply")
+        for r in sorted(scenario.opted_out)
+    ]
+    await _append(kafka, world, [Entry(topics.CONSENT, event.recipient[-4:], encode(event)) for event in consent])
+    await _append(kafka, world, entries)
+
+
+async def _control(scenario: Scenario, kafka: KafkaConnection, world: World) -> None:
+    """Pause, resume and cancel as the scenario says."""
+    words: list[tuple[float, type[CampaignPaused | CampaignResumed | CampaignCancelled], str]] = []
+    if scenario.paused:
+        campaign, begin, end = scenario.paused
+        words += [(begin, CampaignPaused, campaign), (end, CampaignResumed, campaign)]
+    if scenario.cancelled:
+        words.append((scenario.cancelled[1], CampaignCancelled, scenario.cancelled[0]))
+    passed = 0.0
+    for moment, kind, campaign in sorted(words, key=lambda word: word[0]):
+        await world.clock.sleep(moment - passed)
+        passed = moment
+        now = iso(world.clock.wall())
+        event = kind(event_id=derived_id(kind.__name__, campaign), occurred_at=now, campaign_id=campaign, actor="chaos")
+        await _append(kafka, world, [Entry(topics.CAMPAIGN_CONTROL, campaign, encode(event))])
+
+
+async def _append(kafka: KafkaConnection, world: World, entries: list[Entry]) -> None:
+    if not entries:
+        return
     appender = Appender(kafka, world, name="chaos")
     await appender.start()
     await appender.append_all(entries)
@@ -165,8 +205,9 @@ async def _judge(scenario: Scenario, kafka: KafkaConnection, sends: dict[str, An
     for event in events:
         if isinstance(event, BatchAccepted):
             said.update(attempts[event.client_reference].recipients)
-    wanted = scenario.recipients
-    verdict = Verdict(scenario.seed, {r: n for r, n in got.items() if n > 1}, wanted - set(got), wanted - said)
+    wanted = scenario.recipients - scenario.taken_back
+    wrong = {r: n for r, n in got.items() if n > 1 or r in scenario.opted_out}
+    verdict = Verdict(scenario.seed, wrong, wanted - set(got), wanted - said)
     verdict.doubts = sum(type(event).__name__ == "BatchInDoubt" for event in events)
     return verdict
 

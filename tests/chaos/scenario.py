@@ -22,18 +22,28 @@ class Scenario:
     """A run: what is asked for, how Sinch behaves, and how the dispatchers die.
 
     `deaths`: for each replica, how each of its lives ends: a crash point, or seconds until kill -9. After the last it
-    lives to the end.
+    lives to the end. `opted_out` before anything is asked for; `paused`: (campaign, from, to) and `cancelled`: (campaign,
+    from), in seconds after it was.
     """
 
     seed: int
     chunks: tuple[tuple[str, int, tuple[str, ...]], ...]
     rules: dict[str, Any]
     deaths: tuple[tuple[str | float, ...], ...]
+    opted_out: frozenset[str]
+    paused: tuple[str, float, float] | None
+    cancelled: tuple[str, float] | None
 
     @property
     def recipients(self) -> set[str]:
-        """Everybody who was asked for."""
-        return {recipient for _, _, chunk in self.chunks for recipient in chunk}
+        """Everybody who was asked for and did not opt out."""
+        return {recipient for _, _, chunk in self.chunks for recipient in chunk} - self.opted_out
+
+    @property
+    def taken_back(self) -> set[str]:
+        """Those of them whose campaign is cancelled: one message, or none."""
+        name = self.cancelled[0] if self.cancelled else None
+        return {recipient for campaign, _, chunk in self.chunks if campaign == name for recipient in chunk}
 
 
 def scenario(seed: int) -> Scenario:
@@ -50,7 +60,14 @@ def scenario(seed: int) -> Scenario:
         "lists": {"lag": round(chance.choice([0.0, 0.0, 0.2, 0.4]), 1)},
     }
     replicas = chance.choice([1, 1, 2])
-    return Scenario(seed, _chunks(chance), rules, tuple(_deaths(chance) for _ in range(replicas)))
+    chunks = _chunks(chance)
+    deaths = tuple(_deaths(chance) for _ in range(replicas))
+    everybody = [recipient for _, _, chunk in chunks for recipient in chunk]
+    opted_out = frozenset(chance.sample(everybody, chance.choice([0, 0, 1, 3])) if len(everybody) > 3 else ())
+    begin = chance.uniform(0.0, 2.0)
+    paused = (chunks[0][0], begin, begin + chance.uniform(0.1, 2.0)) if chance.random() < 0.4 else None
+    cancelled = (chunks[-1][0], chance.uniform(0.0, 3.0)) if chance.random() < 0.3 else None
+    return Scenario(seed, chunks, rules, deaths, opted_out, paused, cancelled)
 
 
 def _chunks(chance: random.Random) -> tuple[tuple[str, int, tuple[str, ...]], ...]:

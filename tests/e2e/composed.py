@@ -1,6 +1,7 @@
 """The whole system as containers: docker-compose.yml, brought up from nothing under a project name of its own."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -76,15 +77,15 @@ class Stack:
     async def up(self, *arguments: str, within: float = UP_SECONDS) -> None:
         """`up -d`, until the two published services say that they are ready."""
         await self.run("up", "-d", *arguments, within=within)
-        for address in (self.api, self.gateway):
-            await until(lambda address=address: self._ready(address), f"{address} is ready", within=60.0)
+        await until(self._ready, "both published services are ready", within=60.0)
 
-    async def _ready(self, address: str) -> bool:
-        try:
-            async with self.http.get(f"{address}/readyz") as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+    async def _ready(self) -> bool:
+        statuses = []
+        for address in (self.api, self.gateway):
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with self.http.get(f"{address}/readyz") as answer:
+                    statuses.append(answer.status)
+        return statuses == [200, 200]
 
     async def simulator(self, path: str) -> Any:
         """The simulator's own account; it is not published, so it is asked from inside."""

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Stack:
     async def docker(self, *arguments: str) -> str:
         """A docker command."""
         return (await _run(["docker", *arguments], self.environment, 60.0)).strip()
+
+    async def logs(self, container: str) -> list[str]:
+        """What a container said, line by line."""
+        return (await _run(["docker", "logs", container], self.environment, 60.0, stderr=STDOUT)).splitlines()
 
     async def containers(self, service: str) -> list[str]:
         """The ids of a service's containers."""
@@ -121,12 +126,13 @@ class Stack:
         return await self.campaign(campaign_id)
 
 
-async def _run(command: Sequence[str], environment: dict[str, str], within: float) -> str:
+async def _run(command: Sequence[str], environment: dict[str, str], within: float, stderr: int = PIPE) -> str:
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=REPOSITORY, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *command, cwd=REPOSITORY, env=environment, stdout=PIPE, stderr=stderr
     )
     out, err = await asyncio.wait_for(process.communicate(), within)
-    assert process.returncode == 0, f"{' '.join(command)}: {process.returncode}\n{out.decode()}{err.decode()}"
+    said = out.decode() + (err or b"").decode()
+    assert process.returncode == 0, f"{' '.join(command)}: {process.returncode}\n{said}"
     return out.decode()
 
 

@@ -97,6 +97,5 @@ async def test_the_services_run_as_nobody_and_can_write_nothing(stack: Stack) ->
 
 async def _assigned(stack: Stack, container: str) -> int:
     """How many partitions a projector has, by its own last word on it."""
-    lines = (await stack.docker("logs", container)).splitlines()
-    found = [json.loads(line) for line in lines if '"partitions_assigned"' in line]
+    found = [json.loads(line) for line in await stack.logs(container) if '"partitions_assigned"' in line]
     return int(found[-1]["partitions"]) if found else 0

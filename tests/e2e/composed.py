@@ -74,7 +74,7 @@ class Stack:
             now = await self._life(container)
             return now != before and now.split()[1] == "running"
 
-        await until(back, f"{service} is back", within=60.0)
+        await until(back, f"{service} is back", within=180.0)
 
     async def _life(self, container: str) -> str:
         return await self.docker("inspect", "--format", "{{.State.Pid}} {{.State.Status}}", container)
@@ -82,7 +82,7 @@ class Stack:
     async def up(self, *arguments: str, within: float = UP_SECONDS) -> None:
         """`up -d`, until the two published services say that they are ready."""
         await self.run("up", "-d", *arguments, within=within)
-        await until(self._ready, "both published services are ready", within=60.0)
+        await until(self._ready, "both published services are ready", within=180.0)
 
     async def _ready(self) -> bool:
         statuses = []

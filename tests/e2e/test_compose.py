@@ -23,7 +23,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 async def test_a_campaign_of_10_000_goes_through_the_published_port(stack: Stack) -> None:
     """From nothing to 10,000 delivered, each sent once."""
-    campaign = await stack.completed(await stack.send(RECIPIENTS), within=120.0)
+    campaign = await stack.completed(await stack.send(RECIPIENTS), within=240.0)
     assert campaign["counts"] == {"delivered": 10_000}
     sent = await stack.simulator("/simulator/sends?summary=1")
     assert (sent["messages"], sent["sent_more_than_once"]) == (10_000, [])
@@ -39,7 +39,7 @@ async def test_kill_9_in_every_container_loses_nothing_and_sends_nothing_twice(s
         async def far_enough(wanted: int = before + 500 + turn * 1_000) -> bool:
             return bool((await stack.simulator("/simulator/sends?summary=1"))["messages"] >= wanted)
 
-        await until(far_enough, f"enough is sent before {service} is killed", within=120.0)
+        await until(far_enough, f"enough is sent before {service} is killed", within=240.0)
         await stack.kill(service)
     campaign = await stack.completed(campaign_id, within=240.0)
     assert campaign["counts"] == {"delivered": 10_000}
@@ -55,19 +55,19 @@ async def test_two_projectors_share_the_partitions(stack: Stack) -> None:
         taken = [await _assigned(stack, container) for container in await stack.containers("projector")]
         return len(taken) == 2 and min(taken) > 0 and abs(taken[0] - taken[1]) <= 8
 
-    await until(shared, "each has its share", within=60.0)
-    campaign = await stack.completed(await stack.send([str(15570000000 + n) for n in range(2_000)]), within=60.0)
+    await until(shared, "each has its share", within=180.0)
+    campaign = await stack.completed(await stack.send([str(15570000000 + n) for n in range(2_000)]), within=180.0)
     assert campaign["counts"] == {"delivered": 2_000}
 
 
 async def test_down_and_up_keep_the_data(stack: Stack) -> None:
     """The containers are removed and made anew: campaigns and their counts are there, and the next one goes through."""
-    before = await stack.completed(await stack.send(RECIPIENTS[:100]), within=60.0)
+    before = await stack.completed(await stack.send(RECIPIENTS[:100]), within=180.0)
     await stack.run("down", "-t", "10", within=180.0)
     await stack.up(within=300.0)
     after = await stack.campaign(before["campaign_id"])
     assert (after["status"], after["counts"], after["requested"]) == ("completed", {"delivered": 100}, 100)
-    assert (await stack.completed(await stack.send(RECIPIENTS[:10]), within=60.0))["counts"] == {"delivered": 10}
+    assert (await stack.completed(await stack.send(RECIPIENTS[:10]), within=180.0))["counts"] == {"delivered": 10}
 
 
 async def test_nothing_but_the_two_http_ports_is_published(stack: Stack) -> None:

@@ -87,7 +87,8 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
 @each_page
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     """A renamed setting is renamed in the pages too."""
-    settings = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS
+    of_compose = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    settings = {name.upper() for name in Settings.model_fields} | NOT_SETTINGS | of_compose
     names = {match[0] for code in _code(page) for match in re.finditer(r"\b[A-Z]+(?:_[A-Z]+)+\b", code)}
     plain = {name.removesuffix("_FILE") for name in names if name.split("_")[0] in FAMILIES}
     assert plain - settings == set()

@@ -278,3 +278,21 @@ async def test_the_plan_is_never_more_than_one_chunk_ahead_of_its_rate(these: Pa
     for count, moment in enumerate(moments):
         ahead = 5 * (count + 1) - 20 * ((moment - moments[0]).total_seconds() + 0.3)
         assert ahead <= 5, (count, ahead)
+
+
+@pytest.mark.parametrize("priority", [0, 9])
+async def test_a_small_campaign_passes_a_big_one(these: Parts, priority: int) -> None:
+    """Ten chunks wait for the plan's rate; a later campaign of one goes before most of them, an urgent one at once."""
+    numbers = [str(15551000000 + n) for n in range(50)]
+    small = CAMPAIGN.replace("aa", "bb")
+    async with dispatching(these, sinch_mps=20):
+        await these.ask(*(numbers[n : n + 5] for n in range(0, 50, 5)))
+        await until(lambda: _has_sent(these, 1), "the big one has begun")
+        await these.ask(NUMBERS[:1], campaign=small, priority=priority)
+        await these.settled(chunks=11)
+    order = [event.campaign_id for event in sorted(await these.events(SendAttempted), key=lambda e: e.occurred_at)]
+    assert order.index(small) <= (3 if priority else 6), order
+
+
+async def _has_sent(these: Parts, least: int) -> bool:
+    return len(await these.sent()) >= least

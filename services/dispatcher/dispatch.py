@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from infra.kafka.log import Appender, LogUnavailable
+from infra.process.metrics import DISPATCH_PAUSED
 from infra.process.world import World
 from services.dispatcher import offers
 from services.dispatcher.ledger import Claim, Claimed, Ledger
@@ -152,7 +153,9 @@ class Dispatch:
         """Say once why nothing can be claimed, and once that it goes on."""
         if claim.why != self._why:
             self._why = claim.why
+            DISPATCH_PAUSED.clear()
             if claim.why:
+                DISPATCH_PAUSED.labels(claim.why).set(1)
                 log.warning("sending_waits", why=claim.why)
             else:
                 log.info("sending_goes_on")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.identity import Reference
-from infra.process.metrics import DISPATCH_PAUSED, RECIPIENTS_SENT, SEND_SECONDS, SENDS
+from infra.process.metrics import RECIPIENTS_SENT, SEND_SECONDS, SENDS
 from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import Blocked, InDoubt, NotSent, Refused, SinchError, SlowDown
@@ -78,7 +78,6 @@ class Outcomes:
                 await self.settlement.put_back(reference, 0.0)
             case Blocked():
                 log.error("sending_blocked", reason=outcome.reason, do="settle it at Sinch, then `heliograph resume`")
-                DISPATCH_PAUSED.labels(outcome.reason).set(1)
                 await self.settlement.block(outcome.reason)
                 await self.settlement.put_back(reference, BLOCKED_SECONDS)
             case Refused():

@@ -11,7 +11,7 @@ from contracts.identity import Reference
 from infra.postgres.pool import Connection, Pool
 from services.dispatcher.doubt import Case, Next, Rule, Seen, decide
 from services.dispatcher.doubts import Doubts
-from services.dispatcher.intake_store import reference_of
+from services.dispatcher.keys import key, reference_of
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
 
@@ -121,7 +121,7 @@ class ByHand:
         operator repeats under the same id, never a change that nobody can explain.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            state = await connection.fetchval(self.LOCK, *_key(reference))
+            state = await connection.fetchval(self.LOCK, *key(reference))
             if state is None:
                 raise NotInDoubt(f"there is no offer {reference}")
             if state != "in_doubt":
@@ -129,9 +129,9 @@ class ByHand:
             await say()
             match verdict:
                 case Verdict.ACCEPTED:
-                    await connection.execute(Doubts.FOUND, *_key(reference), batch_id, 0.0)
+                    await connection.execute(Doubts.FOUND, *key(reference), batch_id, 0.0)
                 case Verdict.GIVEN_UP:
-                    await connection.execute(Doubts.END, *_key(reference), "given_up")
+                    await connection.execute(Doubts.END, *key(reference), "given_up")
                 case Verdict.ABSENT:
                     return await _offer_again(connection, reference)
         return None
@@ -139,7 +139,7 @@ class ByHand:
 
 async def _offer_again(connection: Connection, reference: Reference) -> int:
     """The next attempt is due for the same recipients, as recovery does it when Sinch does not list the batch."""
-    row = await connection.fetchrow(Doubts.ABSENT, *_key(reference))
+    row = await connection.fetchrow(Doubts.ABSENT, *key(reference))
     assert row is not None  # the row is locked, and was in doubt
     attempt: int = await connection.fetchval(Doubts.ALLOT, reference.campaign_id, reference.chunk)
     ours = reference.campaign_id, reference.chunk, attempt, reference.part
@@ -149,7 +149,3 @@ async def _offer_again(connection: Connection, reference: Reference) -> int:
 
 def _count(request: bytes) -> int:
     return len(msgspec.json.decode(request, type=_Recipients).recipients)
-
-
-def _key(reference: Reference) -> tuple[str, int, int, str]:
-    return reference.campaign_id, reference.chunk, reference.attempt, reference.part

@@ -6,7 +6,7 @@ from datetime import datetime
 from contracts.identity import Reference
 from infra.postgres.pool import Pool
 from services.dispatcher.doubt import Case
-from services.dispatcher.intake_store import reference_of
+from services.dispatcher.keys import key, reference_of
 from services.dispatcher.ledger import OWNERS
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4 AND state = 'in_doubt'"
@@ -75,7 +75,7 @@ class Doubts:
 
     async def look_again(self, reference: Reference, pause: float, *, absent: bool) -> None:
         """Next look in `pause` seconds; `absent`: this one was believed and found nothing."""
-        await self._pool.execute(self.LOOK_AGAIN, *_key(reference), int(absent), pause)
+        await self._pool.execute(self.LOOK_AGAIN, *key(reference), int(absent), pause)
 
     FOUND = f"""
     UPDATE dispatch.batches SET state = 'accepted', batch_id = $5, accepted_at = now(),
@@ -84,13 +84,13 @@ class Doubts:
 
     async def found(self, reference: Reference, batch_id: str, first_look: float) -> None:
         """Sinch has it after all."""
-        await self._pool.execute(self.FOUND, *_key(reference), batch_id, first_look)
+        await self._pool.execute(self.FOUND, *key(reference), batch_id, first_look)
 
     END = f"UPDATE dispatch.batches SET state = $5, next_look_at = NULL WHERE {_KEY}"
 
     async def end(self, reference: Reference, state: str) -> None:
         """No longer in doubt, and never offered again: `cancelled` or `given_up`."""
-        await self._pool.execute(self.END, *_key(reference), state)
+        await self._pool.execute(self.END, *key(reference), state)
 
     ABSENT = f"UPDATE dispatch.batches SET state = 'absent' WHERE {_KEY} RETURNING recipients, rank_at, follows"
     ALLOT = (
@@ -104,7 +104,7 @@ class Doubts:
     async def offer_again(self, reference: Reference) -> int | None:
         """Surely not there: a new attempt, with a number never used before, is due. None when somebody was faster."""
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(self.ABSENT, *_key(reference))
+            row = await connection.fetchrow(self.ABSENT, *key(reference))
             if row is None:
                 return None
             attempt: int = await connection.fetchval(self.ALLOT, reference.campaign_id, reference.chunk)
@@ -112,11 +112,6 @@ class Doubts:
             await connection.execute(self.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"])
             return attempt
 
-    ALL = f"""
-    SELECT {_REFERENCE}, b.attempted_at, b.looks, b.next_look_at, cardinality(b.recipients) AS recipients, c.delivery_policy
-    FROM dispatch.batches b JOIN dispatch.campaigns c USING (campaign_id)
-    WHERE b.state = 'in_doubt' ORDER BY b.attempted_at LIMIT $1
-    """
     COUNT = """
     SELECT count(*), coalesce(extract(epoch FROM now() - min(attempted_at)), 0)::float8
     FROM dispatch.batches WHERE state = 'in_doubt'
@@ -126,7 +121,3 @@ class Doubts:
         """How many there are, and the age of the oldest in seconds."""
         row = await self._pool.fetchrow(self.COUNT)
         return (row[0], row[1]) if row else (0, 0.0)
-
-
-def _key(reference: Reference) -> tuple[str, int, int, str]:
-    return reference.campaign_id, reference.chunk, reference.attempt, reference.part

@@ -1,15 +1,15 @@
 """The ledger's side of the log: what records say and the next offsets, in one transaction."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import asyncpg
 
 from contracts.events import CampaignCancelled, CampaignPaused
 from contracts.identity import Reference
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets
 from infra.postgres.pool import Connection, Pool
+from services.dispatcher.keys import columns, reference_of
+from services.dispatcher.settlement import Settlement
 from services.dispatcher.taken import Taken
 
 OFFSETS = Offsets("dispatch.offsets")
@@ -66,7 +66,7 @@ class IntakeStore:
             await _doubt_unknown(connection, taken)
             await _add_orphans(connection, taken)
             if taken.blocked:
-                await connection.execute(BLOCK, taken.blocked)
+                await connection.execute(Settlement.BLOCK, taken.blocked)
             noted = Noted(await _proven(connection, taken), await _follow_ups(connection, taken))
             if noted.recovered or noted.follow_ups:
                 await say(noted)
@@ -189,7 +189,7 @@ RAISE_ATTEMPTS = "UPDATE dispatch.chunks SET attempts = greatest(attempts, $3) W
 async def _doubt_unknown(connection: Connection, taken: Taken) -> None:
     """An attempt in the log that the ledger does not know (it is a restored backup) is in doubt, never due."""
     keys = [Reference(e.campaign_id, e.chunk, e.attempt, e.part) for e in taken.attempts]
-    rows = await connection.fetch(KNOWN_CLAIMS, *_columns(keys)) if keys else []
+    rows = await connection.fetch(KNOWN_CLAIMS, *columns(keys)) if keys else []
     claims = {reference_of(row): row["claims"] for row in rows}
     for event, reference in zip(taken.attempts, keys, strict=True):
         known = claims.get(reference)
@@ -222,10 +222,6 @@ async def _add_orphans(connection: Connection, taken: Taken) -> None:
         await connection.execute(ADD_ORPHANS, [e.event_id for e in events], [e.batch_id for e in events], raws)
 
 
-BLOCK = """
-UPDATE dispatch.plan SET blocked_reason = $1, blocked_at = now() WHERE blocked_reason IS NULL
-"""
-
 ANY_DOUBT = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'in_doubt')"
 
 PROVEN = """
@@ -241,7 +237,7 @@ async def _proven(connection: Connection, taken: Taken) -> list[tuple[Reference,
     """Any report with an offer's reference proves that Sinch has it."""
     if not taken.reported or not await connection.fetchval(ANY_DOUBT):
         return []
-    rows = await connection.fetch(PROVEN, *_columns(taken.reported), list(taken.reported.values()))
+    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()))
     return [(reference_of(row), row["batch_id"]) for row in rows]
 
 
@@ -303,13 +299,3 @@ async def _follow_ups(connection: Connection, taken: Taken) -> list[FollowUp]:
         [bool(row["why"]) for row in rows],
     )
     return [FollowUp(reference_of(row), row["recipient"], row["due_at"], row["why"]) for row in rows]
-
-
-def reference_of(row: asyncpg.Record) -> Reference:
-    """The row's client_reference."""
-    return Reference(row["campaign_id"], row["chunk"], row["attempt"], row["part"])
-
-
-def _columns(references: Iterable[Reference]) -> tuple[list[str], list[int], list[int], list[str]]:
-    some = list(references)
-    return [r.campaign_id for r in some], [r.chunk for r in some], [r.attempt for r in some], [r.part for r in some]

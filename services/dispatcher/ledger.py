@@ -12,6 +12,7 @@ from contracts.identity import Reference
 from infra.postgres.pool import SERVER_SETTINGS, Connection, Pool
 from services.dispatcher import rate
 from services.dispatcher.consented import OptOuts
+from services.dispatcher.keys import columns, key, reference_of
 from services.dispatcher.rate import Pace
 
 OWNERS = 0x4F574E52
@@ -155,7 +156,7 @@ class Ledger:
             if row.recipients:
                 keep.append(row)
             else:
-                await self._session.execute(self.SUPPRESS, *_key(row.reference))
+                await self._session.execute(self.SUPPRESS, *key(row.reference))
         going = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
         claim.rows = keep[:going]
         gone = {row.reference for row in keep[going:]}
@@ -214,21 +215,7 @@ class Ledger:
         under way that no policy asked for: this must never be sent.
         """
         rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner)
-        return {Reference(r["campaign_id"], r["chunk"], r["attempt"], r["part"]): r["fits"] for r in rows}
-
-
-def columns(references: Sequence[Reference]) -> tuple[list[str], list[int], list[int], list[str]]:
-    """The references as four columns, for unnest."""
-    return (
-        [r.campaign_id for r in references],
-        [r.chunk for r in references],
-        [r.attempt for r in references],
-        [r.part for r in references],
-    )
-
-
-def _key(reference: Reference) -> tuple[str, int, int, str]:
-    return reference.campaign_id, reference.chunk, reference.attempt, reference.part
+        return {reference_of(r): r["fits"] for r in rows}
 
 
 def _pace(row: asyncpg.Record) -> Pace:
@@ -238,7 +225,7 @@ def _pace(row: asyncpg.Record) -> Pace:
 def _claimed(row: asyncpg.Record) -> Claimed:
     request = _request.decode(row["request"])
     recipients = request.recipients if row["recipients"] is None else row["recipients"]
-    reference = Reference(row["campaign_id"], row["chunk"], row["attempt"], row["part"])
+    reference = reference_of(row)
     return Claimed(reference, request, recipients, row["reason"], row["claims"] + 1, row["expires_in"])
 
 

@@ -11,7 +11,7 @@ from contracts.identity import Reference
 from infra.kafka.log import Entry
 from infra.postgres.pool import Pool
 from infra.process.world import World
-from services.dispatcher.intake_store import reference_of
+from services.dispatcher.keys import reference_of
 from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)

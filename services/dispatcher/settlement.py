@@ -8,7 +8,7 @@ from contracts.identity import Reference
 from infra.kafka.log import Entry
 from infra.postgres.pool import Pool
 from infra.process.world import World
-from services.dispatcher.ledger import columns
+from services.dispatcher.keys import columns
 from services.dispatcher.say import Voice
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"

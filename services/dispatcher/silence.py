@@ -16,7 +16,7 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from infra.sinch.wire.callbacks import BatchReport
 from services.dispatcher.doubt import LISTED_SECONDS
-from services.dispatcher.intake_store import reference_of
+from services.dispatcher.keys import reference_of
 from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,7 @@ from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import Blocked, Refused, SinchError
 from services.dispatcher import offers
-from services.dispatcher.intake_store import reference_of
-from services.dispatcher.ledger import columns
+from services.dispatcher.keys import columns, key, reference_of
 from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)
@@ -103,7 +102,7 @@ class TakingBack:
                 continue
             log.info("cancelled_at_sinch", client_reference=str(reference), provider_said=said)
             await self.voice.say(offers.cancelled(reference, row["actor"], self.world.clock.wall(), said))
-            await self.pool.execute(ASKED, *_key(reference))
+            await self.pool.execute(ASKED, *key(reference))
 
     async def _ask(self, batch_id: str) -> str | None:
         """Sinch's answer in a word, or None to ask again later."""
@@ -123,7 +122,3 @@ def _entries(
     say: Callable[[Reference, str], Entry], references: Sequence[Reference], actors: Sequence[str]
 ) -> list[Entry]:
     return [say(reference, actor) for reference, actor in zip(references, actors, strict=True)]
-
-
-def _key(reference: Reference) -> tuple[str, int, int, str]:
-    return reference.campaign_id, reference.chunk, reference.attempt, reference.part

@@ -9,6 +9,10 @@ from uuid import UUID
 _EVENTS = UUID("6b1f6f0a-6c1c-5c0e-9d0f-0d7c9a4b7a11")
 """The namespace of derived event ids. Never change it: derived ids would stop being recognisable."""
 
+_CALLBACKS = _EVENTS.bytes + b"8:callback"
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The 17th hexadecimal digit of a digest → that of a UUID of RFC 9562's variant."""
+
 _REFERENCE = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
     r"\.(0|[1-9][0-9]{0,5})\.([1-9][0-9]{0,3})(?:\.([ab]{1,20}))?"
@@ -59,9 +63,16 @@ def derived_id(*what: str | bytes | int) -> str:
     length-prefixed: `("ab", "c")` and `("a", "bc")` differ.
     """
     name = b"".join([_prefixed(part) for part in what])
-    digest = sha1(_EVENTS.bytes + name, usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    return _uuid5(sha1(_EVENTS.bytes + name, usedforsecurity=False).hexdigest())
+
+
+def callback_id(raw: bytes) -> str:
+    """`derived_id("callback", raw)`, the id of what a callback says, in half the time: there is one a report."""
+    return _uuid5(sha1(b"%b%d:%b" % (_CALLBACKS, len(raw), raw), usedforsecurity=False).hexdigest())
+
+
+def _uuid5(digest: str) -> str:
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANTS[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
 def _prefixed(part: str | bytes | int) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.embedded import EmbeddedKafka
@@ -12,6 +13,10 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.pool import Pool, create_pool
 from infra.process.world import World
 from tests.places import make_template, own_database, own_topics
+
+# How fast a busy machine draws examples says nothing about the code: neither deadlines nor that check may fail a run.
+settings.register_profile("heliograph", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("heliograph")
 
 BACKEND = os.environ.get("HELIOGRAPH_TEST_BACKEND", "embedded")
 

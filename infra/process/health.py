@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from infra.process.metrics import show_metrics
+from infra.process.shortcuts import take_shortcuts
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,8 @@ async def serving(app: web.Application, host: str, port: int, *, reuse_port: boo
         max_headers=MOST_HEADERS,
     )
     await runner.setup()
+    assert runner.server is not None
+    take_shortcuts(app, runner.server)
     try:
         await web.TCPSite(runner, host, port, backlog=1024, reuse_port=reuse_port or None).start()
         yield runner.addresses[0][1]

@@ -50,7 +50,7 @@ class Handler:
         self._sparing = Sparing(clock)
         self._within = APPEND_SECONDS
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """POST /api/webhooks/delivery-reports."""
         caller = self._proof.caller(request.raw_path, request.headers)
         if caller is Caller.STRANGER:
@@ -70,7 +70,7 @@ class Handler:
         finally:
             share.give_back()
 
-    async def _receive(self, request: web.Request, share: Share, *, proven: bool) -> web.Response:
+    async def _receive(self, request: web.BaseRequest, share: Share, *, proven: bool) -> web.StreamResponse:
         began = self._clock.boot()
         raw, cut = await read_body(request, share)
         arrived = self._clock.wall()
@@ -82,14 +82,16 @@ class Handler:
                 return self._doubtful("stale" if signed is Signed.STALE else "signature")
             signature = request.headers[SIGNATURE]
             if self._replays.knows(signature):
-                return self._accepted(now, Said("repeated", {"bytes": len(raw)}, []), began)
+                self._accepted(now, Said("repeated", {"bytes": len(raw)}, []), began)
+                return answers.accepted(request, arrived, now)
         said = dead("oversized", raw, f"longer than {len(raw)} bytes: cut", now) if cut else self._read(raw, now)
         if len(said.entries) > 1:  # one is counted by the appender
             share.grow(sum(len(entry.value) for entry in said.entries))
         said = await self._append(said, raw, now)
         if signature:
             self._replays.accepted(signature)
-        return self._accepted(now, said, began)
+        self._accepted(now, said, began)
+        return answers.accepted(request, arrived, now)
 
     def _read(self, raw: bytes, now: str) -> Said:
         """What it says; a body on which our own reading fails is a dead letter too: Sinch repeating it would not help."""
@@ -115,7 +117,7 @@ class Handler:
         elif entries:
             await self._appender.append_all(entries, within=self._within)
 
-    def _accepted(self, now: str, said: Said, began: float) -> web.Response:
+    def _accepted(self, now: str, said: Said, began: float) -> None:
         seconds = self._clock.boot() - began
         self._counting.accepted(said.kind, seconds)
         if said.is_dead:
@@ -123,14 +125,13 @@ class Handler:
             self._sparing(log.warning, "callback_kept_as_dead_letter", type=said.kind, **said.about)
         else:
             self._log_callback(now, said.kind, said.about, seconds)
-        return answers.accepted()
 
-    def _stranger(self, request: web.Request) -> web.Response:
+    def _stranger(self, request: web.BaseRequest) -> web.StreamResponse:
         self._counting.refused("token")
         self._sparing(log.warning, "callback_from_stranger", remote=request.remote)
         return answers.stranger(self._proof.challenge)
 
-    def _doubtful(self, what: str) -> web.Response:
+    def _doubtful(self, what: str) -> web.StreamResponse:
         """Page someone: every callback is put off until it is mended, and lost after a day."""
         self._counting.refused(what)
         self._sparing(
@@ -139,7 +140,7 @@ class Handler:
         )  # fmt: skip
         return answers.try_again("The callback's signature or credentials are not what is configured here.")
 
-    def _later(self, reason: str, why: str) -> web.Response:
+    def _later(self, reason: str, why: str) -> web.StreamResponse:
         self._counting.refused(reason)
         self._sparing(log.error, "callback_put_off", why=why, cause=reason)
         return answers.try_again("It cannot be taken at this moment; try again.")

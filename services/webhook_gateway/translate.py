@@ -13,7 +13,7 @@ from contracts import topics
 from contracts.consent import Keywords, Wish
 from contracts.events import BatchReported, DeadLetter, DeliveryReported, Event, StatusCount, encode
 from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
-from contracts.identity import Reference, derived_id, parse_reference
+from contracts.identity import Reference, callback_id, derived_id, parse_reference
 from infra.kafka.log import Entry
 from infra.process.masking import mask_phone
 from infra.sinch.wire.callbacks import (
@@ -84,7 +84,7 @@ class Translator:
             return dead("unreadable", raw, "the sender is not a phone number", now)
         found = None if message.type == "mo_binary" else self._keywords.read(message.body)  # base64 is not a text
         event = InboundReceived(
-            event_id=derived_id("callback", raw),
+            event_id=callback_id(raw),
             occurred_at=now,
             inbound_id=message.id,
             sender=message.from_,
@@ -132,7 +132,7 @@ def dead(kind: str, raw: bytes, reason: str, now: str) -> Said:
 def dead_letter(raw: bytes, reason: str, now: str, *, truncated: bool = False) -> Entry:
     """A body that is kept as it came, up to a limit."""
     event = DeadLetter(
-        event_id=derived_id("callback", raw),
+        event_id=callback_id(raw),
         occurred_at=now,
         origin=ORIGIN,
         reason=reason,
@@ -146,7 +146,7 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
     reference = _reference(report.client_reference)
     campaign_id, chunk, attempt, part = _place(reference)
     event = DeliveryReported(
-        event_id=derived_id("callback", raw),
+        event_id=callback_id(raw),
         occurred_at=now,
         batch_id=report.batch_id,
         recipient=report.recipient,
@@ -184,7 +184,7 @@ def _batch_report(report: BatchReport, raw: bytes, now: str) -> Said:
     if recipients * repeated > MOST_EVENT_BYTES:
         return dead("oversized", raw, f"{recipients} recipients would become too many bytes", now)
     reference = _reference(report.client_reference)
-    id_ = derived_id("callback", raw)
+    id_ = callback_id(raw)
     entries = _named_recipients(report, reference, id_, now)
     if not report.is_full or not entries:
         entries.append(_summary(report, reference, id_, now))

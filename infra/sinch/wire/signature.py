@@ -5,8 +5,9 @@ for almost a day and it is not documented whether Sinch signs them anew.
 """
 
 import hmac
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 SIGNATURE = "x-sinch-webhook-signature"
 ALGORITHM = "x-sinch-webhook-signature-algorithm"
@@ -17,8 +18,19 @@ HMAC_SHA256 = "HmacSHA256"
 
 def sign(body: bytes, secret: str, nonce: str, timestamp: str) -> str:
     """The signature of these raw bytes. `timestamp` is Unix seconds as a decimal string."""
-    message = b"%b.%b.%b" % (body, _bytes(nonce), _bytes(timestamp))
-    return b64encode(hmac.digest(_bytes(secret), message, "sha256")).decode("ascii")
+    return _signature(_bytes(secret), b"%b.%b.%b" % (body, _bytes(nonce), _bytes(timestamp))).decode("ascii")
+
+
+def _signature(secret: bytes, message: bytes) -> bytes:
+    keyed = _keyed(secret).copy()
+    keyed.update(message)
+    return b2a_base64(keyed.digest(), newline=False)
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """The hash with the secret already in it: copying it is a third cheaper than `hmac.digest`."""
+    return hmac.new(secret, digestmod="sha256")
 
 
 def signature_headers(body: bytes, secret: str, nonce: str, timestamp: str) -> dict[str, str]:
@@ -43,12 +55,10 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> b
     algorithm = _header(headers, ALGORITHM)
     if algorithm is not None and algorithm.lower() != HMAC_SHA256.lower():
         return False
-    signature = _bytes(given)
-    good = False
-    for secret in filter(
-        None, secrets
-    ):  # an empty secret would be anybody's; every secret is tried, whichever fits: the time must not tell which one it was
-        good |= hmac.compare_digest(_bytes(sign(body, secret, nonce, timestamp)), signature)
+    message, signature, good = b"%b.%b.%b" % (body, _bytes(nonce), _bytes(timestamp)), _bytes(given), False
+    for secret in secrets:  # every one is tried, whichever fits: the time must not tell which one it was
+        if secret:  # an empty secret would be anybody's
+            good |= hmac.compare_digest(_signature(_bytes(secret), message), signature)
     return good
 
 

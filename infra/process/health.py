@@ -8,8 +8,8 @@ import asyncpg
 import structlog
 from aiohttp import web
 
+from infra.process.lane import LaneRunner
 from infra.process.metrics import show_metrics
-from infra.process.shortcuts import take_shortcuts
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ async def serving(app: web.Application, host: str, port: int, *, reuse_port: boo
     With `reuse_port` several processes may listen on the same port. A connection on which no whole request comes is
     closed after IDLE_SECONDS, also one that sends its headers letter by letter.
     """
-    runner = web.AppRunner(
+    runner = LaneRunner(
         app,
         access_log=None,
         handle_signals=False,
@@ -93,8 +93,6 @@ async def serving(app: web.Application, host: str, port: int, *, reuse_port: boo
         max_headers=MOST_HEADERS,
     )
     await runner.setup()
-    assert runner.server is not None
-    take_shortcuts(app, runner.server)
     try:
         await web.TCPSite(runner, host, port, backlog=1024, reuse_port=reuse_port or None).start()
         yield runner.addresses[0][1]

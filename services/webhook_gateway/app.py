@@ -14,28 +14,23 @@ from infra.kafka.log import Appender
 from infra.kafka.reachable import check_reachable
 from infra.process.health import readiness_of
 from infra.process.settings import Settings
-from infra.process.shortcuts import SHORTCUTS, Receive
 from infra.process.world import World
 from services.webhook_gateway.access_line import access_line
-from services.webhook_gateway.answers import refusal, try_again
 from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.handler import Handler
 from services.webhook_gateway.proof import Proof
+from services.webhook_gateway.routes import HANDLER, Accepted, add_routes
 from services.webhook_gateway.translate import Translator
 
 log = structlog.get_logger(__name__)
 
 SERVICE = "webhook_gateway"
-PATHS = ("/api/webhooks/delivery-reports", "/api/webhooks/sinch")
-PREFIX = "/api/webhooks/"
 
-METRICS_SECONDS = 0.5
+KEEP_UP_SECONDS = 0.5
 YOUNG_OBJECTS = 20_000
 """Before the collector looks at them. 64 requests in flight are 2,000 objects, which the default of 700 goes through
 three times for nothing: reports leave no cycles behind.
 """
-
-HANDLER: web.AppKey[Handler] = web.AppKey("webhook_handler", Handler)
 
 
 async def setup(app: web.Application, settings: Settings, world: World) -> None:
@@ -43,35 +38,14 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
 
     Needs KAFKA_BOOTSTRAP_SERVERS and PRIVACY_KEY.
     """
-    receive = partial(_receive, app)
-    shortcuts: dict[str, Receive] = dict.fromkeys(PATHS, receive)
-    app[SHORTCUTS] = shortcuts
-    for path in PATHS:
-        app.router.add_post(path, receive)
-        app.router.add_route("*", path, _only_post)
-    app.router.add_route("*", f"{PREFIX}{{rest:.*}}", _nothing_here)
+    accepted = add_routes(app, world.clock)
     readiness_of(app)
-    app.cleanup_ctx.append(partial(_lifetime, settings=settings, world=world))
+    app.cleanup_ctx.append(partial(_lifetime, settings=settings, world=world, accepted=accepted))
 
 
-async def _receive(app: web.Application, request: web.BaseRequest) -> web.StreamResponse:
-    """A defect of ours is a 503, which Sinch retries; not a middleware, which would cost every report 2 µs."""
-    try:
-        return await app[HANDLER](request)
-    except Exception:
-        log.exception("callback_failed", path=request.path)
-        return try_again("Something is wrong here; try again.")
-
-
-async def _only_post(_request: web.Request) -> web.Response:
-    return refusal(405, "Callbacks are posted.", {"Allow": "POST"})
-
-
-async def _nothing_here(_request: web.Request) -> web.Response:
-    return refusal(404, "There is nothing here.", {})
-
-
-async def _lifetime(app: web.Application, *, settings: Settings, world: World) -> AsyncIterator[None]:
+async def _lifetime(
+    app: web.Application, *, settings: Settings, world: World, accepted: Accepted
+) -> AsyncIterator[None]:
     kafka = connection_from(settings)
     appender = Appender(kafka, world, name=f"{SERVICE}-{settings.replica}")
     await appender.start()
@@ -86,16 +60,18 @@ async def _lifetime(app: web.Application, *, settings: Settings, world: World) -
         counting=counting,
     )
     readiness_of(app)["kafka"] = lambda: check_reachable(kafka)
-    async with world.tasks.running("webhook_metrics", _hand_over(counting, world)):
+    async with world.tasks.running("webhook_metrics", _keep_up(counting, accepted, world)):
         yield
     await appender.stop()
     counting.hand_over()
 
 
-async def _hand_over(counting: Counting, world: World) -> None:
+async def _keep_up(counting: Counting, accepted: Accepted, world: World) -> None:
+    """What is done now and then instead of for every callback."""
     while True:
         counting.hand_over()
-        await world.clock.sleep(METRICS_SECONDS)
+        accepted.renew()
+        await world.clock.sleep(KEEP_UP_SECONDS)
 
 
 def translator_of(settings: Settings) -> Translator:

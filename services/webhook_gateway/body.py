@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import StreamReader
 
 from services.webhook_gateway.budget import REQUEST_BYTES, Share
 
@@ -12,19 +12,18 @@ READ_SECONDS = 10.0
 """For the whole body: a client that takes longer is not Sinch, and holds memory and a connection."""
 
 
-async def read_body(request: web.BaseRequest, share: Share, most: int = MOST_BYTES) -> tuple[bytes, bool]:
+async def read_body(content: StreamReader, share: Share, most: int = MOST_BYTES) -> tuple[bytes, bool]:
     """The body, and whether it was cut at `most` bytes. Raises TooMuchHeld, and TimeoutError for a client too slow."""
-    content = request.content
     if content.is_eof() and content.total_bytes <= most:  # it came together with its headers, as a report does
         share.grow(REQUEST_BYTES + content.total_bytes)
         return content.read_nowait(), False
     share.grow(REQUEST_BYTES)
     async with asyncio.timeout(READ_SECONDS):
-        return await _read_slowly(request, share, most)
+        return await _read_slowly(content, share, most)
 
 
-async def _read_slowly(request: web.BaseRequest, share: Share, most: int) -> tuple[bytes, bool]:
-    content, size = request.content, 0
+async def _read_slowly(content: StreamReader, share: Share, most: int) -> tuple[bytes, bool]:
+    size = 0
     blocks: list[bytes] = []
     while size <= most:
         block = await content.readany()

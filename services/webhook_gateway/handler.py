@@ -1,15 +1,16 @@
 """One callback: is it Sinch's, what does it say, is it in the log; only then 200."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, RecordTooLarge
 from infra.process.world import Clock
 from infra.sinch.wire.signature import SIGNATURE
 from services.webhook_gateway import answers
 from services.webhook_gateway.access_line import LogCallback
+from services.webhook_gateway.answers import Answer
 from services.webhook_gateway.body import read_body
 from services.webhook_gateway.budget import Budget, Share, TooMuchHeld
 from services.webhook_gateway.counting import Counting
@@ -50,16 +51,18 @@ class Handler:
         self._sparing = Sparing(clock)
         self._within = APPEND_SECONDS
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """POST /api/webhooks/delivery-reports."""
-        caller = self._proof.caller(request.raw_path, request.headers)
+    async def __call__(
+        self, target: str, headers: Mapping[str, str], content: StreamReader, remote: str | None
+    ) -> Answer:
+        """POST /api/webhooks/delivery-reports: the raw request target, its headers, its body, who sends it."""
+        caller = self._proof.caller(target, headers)
         if caller is Caller.STRANGER:
-            return self._stranger(request)
+            return self._stranger(remote)
         if caller is Caller.DOUBTFUL:
             return self._doubtful("credentials")
         share = Share(self._budget)
         try:
-            return await self._receive(request, share, proven=caller is Caller.PROVEN)
+            return await self._receive(headers, content, share, proven=caller is Caller.PROVEN)
         except TooMuchHeld as error:
             return self._later("overload", str(error))
         except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
@@ -70,20 +73,22 @@ class Handler:
         finally:
             share.give_back()
 
-    async def _receive(self, request: web.BaseRequest, share: Share, *, proven: bool) -> web.StreamResponse:
+    async def _receive(
+        self, headers: Mapping[str, str], content: StreamReader, share: Share, *, proven: bool
+    ) -> Answer:
         began = self._clock.boot()
-        raw, cut = await read_body(request, share)
+        raw, cut = await read_body(content, share)
         arrived = self._clock.wall()
         now = arrived.isoformat(timespec="milliseconds")[:23] + "Z"
         signature = ""
         if self._proof.asks_for_signature and not (cut and proven):  # of a cut body there is none to check
-            signed = self._proof.signature(raw, request.headers, arrived.timestamp())
+            signed = self._proof.signature(raw, headers, arrived.timestamp())
             if signed is not Signed.RIGHT:
                 return self._doubtful("stale" if signed is Signed.STALE else "signature")
-            signature = request.headers[SIGNATURE]
+            signature = headers[SIGNATURE]
             if self._replays.knows(signature):
                 self._accepted(now, Said("repeated", {"bytes": len(raw)}, []), began)
-                return answers.accepted(request, arrived, now)
+                return answers.ACCEPTED
         said = dead("oversized", raw, f"longer than {len(raw)} bytes: cut", now) if cut else self._read(raw, now)
         if len(said.entries) > 1:  # one is counted by the appender
             share.grow(sum(len(entry.value) for entry in said.entries))
@@ -91,7 +96,7 @@ class Handler:
         if signature:
             self._replays.accepted(signature)
         self._accepted(now, said, began)
-        return answers.accepted(request, arrived, now)
+        return answers.ACCEPTED
 
     def _read(self, raw: bytes, now: str) -> Said:
         """What it says; a body on which our own reading fails is a dead letter too: Sinch repeating it would not help."""
@@ -126,12 +131,12 @@ class Handler:
         else:
             self._log_callback(now, said.kind, said.about, seconds)
 
-    def _stranger(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _stranger(self, remote: str | None) -> Answer:
         self._counting.refused("token")
-        self._sparing(log.warning, "callback_from_stranger", remote=request.remote)
+        self._sparing(log.warning, "callback_from_stranger", remote=remote)
         return answers.stranger(self._proof.challenge)
 
-    def _doubtful(self, what: str) -> web.StreamResponse:
+    def _doubtful(self, what: str) -> Answer:
         """Page someone: every callback is put off until it is mended, and lost after a day."""
         self._counting.refused(what)
         self._sparing(
@@ -140,7 +145,7 @@ class Handler:
         )  # fmt: skip
         return answers.try_again("The callback's signature or credentials are not what is configured here.")
 
-    def _later(self, reason: str, why: str) -> web.StreamResponse:
+    def _later(self, reason: str, why: str) -> Answer:
         self._counting.refused(reason)
         self._sparing(log.error, "callback_put_off", why=why, cause=reason)
         return answers.try_again("It cannot be taken at this moment; try again.")

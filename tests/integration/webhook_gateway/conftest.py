@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 
 from infra.kafka.connection import KafkaConnection
 from infra.process.health import add_health_routes
+from infra.process.lane import LaneRunner
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.webhook_gateway.app import setup
@@ -19,6 +20,13 @@ PATH = "/api/webhooks/delivery-reports"
 
 Client = TestClient[web.Request, web.Application]
 Start = Callable[..., Awaitable[Client]]
+
+
+class _Server(TestServer):
+    """Serves as `infra.process.health.serving` does: connections begin in the lane."""
+
+    async def _make_runner(self, **more: Any) -> LaneRunner:
+        return LaneRunner(self.app, **more)
 
 
 @pytest.fixture
@@ -41,6 +49,6 @@ async def start(kafka: KafkaConnection, world: World, aiohttp_client: AiohttpCli
         app = web.Application()
         add_health_routes(app)
         await setup(app, Settings(**(values | more)), world)
-        return await aiohttp_client(app)
+        return await aiohttp_client(_Server(app))  # type: ignore[return-value]
 
     return go

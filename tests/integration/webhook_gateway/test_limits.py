@@ -9,9 +9,9 @@ from contracts import topics
 from contracts.events import DeadLetter
 from infra.kafka.connection import KafkaConnection
 from services.webhook_gateway import body as body_module
-from services.webhook_gateway.app import HANDLER
 from services.webhook_gateway.body import MOST_BYTES
 from services.webhook_gateway.budget import Budget
+from services.webhook_gateway.routes import HANDLER
 from services.webhook_gateway.translate import Translator
 from tests.integration.webhook_gateway.conftest import PATH, Client, Start
 from tests.integration.webhook_gateway.test_origin import SIGNED, TO

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from contracts.events.base import Event, encode
+from contracts.events.base import Event, encode, unsound
 from contracts.events.campaign import CampaignCancelled, CampaignPaused, CampaignRequested, CampaignResumed
 from contracts.events.delivery import BatchReported, DeliveryReported, ReportNeverCame, StatusCount
 from contracts.events.dispatch import (
@@ -77,6 +77,14 @@ def decode(raw: bytes | None) -> AnyEvent:
         raise UnreadableEventError(str(error)) from error
 
 
+def sound(raw: bytes | None) -> AnyEvent:
+    """`decode`, and the values that only look right by their length are errors too."""
+    event = decode(raw)
+    if (wrong := unsound(event)) is not None:
+        raise UnreadableEventError(wrong)
+    return event
+
+
 __all__ = [
     "AnyEvent",
     "BatchAccepted",
@@ -119,4 +127,5 @@ __all__ = [
     "UnreadableEventError",
     "decode",
     "encode",
+    "sound",
 ]

@@ -1,5 +1,6 @@
 """What every event has, and how it becomes bytes (decision 0001: msgspec)."""
 
+from datetime import datetime
 from typing import Annotated, dataclass_transform
 
 import msgspec
@@ -10,6 +11,8 @@ Timestamp = Annotated[str, Meta(min_length=24, max_length=24)]
 
 Id = Annotated[str, Meta(min_length=36, max_length=36)]
 """A UUID in its usual text form."""
+
+ID_BYTES = 16
 
 Digits = Annotated[str, Meta(min_length=5, max_length=15)]
 """A phone number as E.164 digits, without `+`. Fits a `bigint`. (A pattern here would double the time to decode.)"""
@@ -25,6 +28,38 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_de
 
     event_id: Id
     occurred_at: Timestamp
+
+
+def unsound(event: Event) -> str | None:
+    """What the lengths of `Id` and `Timestamp` let pass and is none; None: nothing. For readers that store texts as such.
+
+    Not part of decoding: patterns would double its time, and most readers hand the values to a database that checks.
+    """
+    if not _is_id(event.event_id):
+        return f"event_id {event.event_id!r} is not a UUID"
+    if not _is_moment(event.occurred_at):
+        return f"occurred_at {event.occurred_at!r} is not a moment"
+    at = getattr(event, "at", None)
+    if at is not None and at is not event.occurred_at and not _is_moment(at):
+        return f"at {at!r} is not a moment"
+    return None
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return (
+            text[8] == text[13] == text[18] == text[23] == "-" and len(bytes.fromhex(text.replace("-", ""))) == ID_BYTES
+        )
+    except ValueError:
+        return False
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)  # which knows the calendar, and more forms than ours
+    except ValueError:
+        return False
+    return text[7] == "-" and text[10] == "T" and text[19] == "." and text[23] == "Z"
 
 
 _encoder = msgspec.json.Encoder()

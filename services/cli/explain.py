@@ -17,7 +17,7 @@ from services.cli.service import FAILED
 MESSAGE = "SELECT * FROM live.messages WHERE campaign_id = $1 AND recipient = $2"
 OFFERS = "SELECT * FROM live.batches WHERE campaign_id = $1 AND chunk = $2 ORDER BY attempt, part"
 EVENTS = """
-SELECT * FROM live.message_events WHERE campaign_id = $1 AND recipient = $2 ORDER BY occurred_at, logged_at, rank, event_id
+SELECT * FROM live.history_of($1, $2) ORDER BY occurred_at, logged_at, rank, event_id
 """
 INCIDENTS = "SELECT * FROM live.incidents WHERE campaign_id = $1 AND recipient = $2"
 

@@ -77,7 +77,9 @@ def _take(changes: Changes, value: bytes | None, partition: int, campaign: str |
         return  # parked: `heliograph parked list` tells of it
     if campaign is None or getattr(event, "campaign_id", None) == campaign:
         changes.take(event, partition)
-        changes.history.clear()
+        chunk = changes.messages.get((getattr(event, "campaign_id", None) or "", getattr(event, "chunk", None) or 0))
+        if chunk is not None:
+            chunk.history.clear()  # not compared, and larger than all else
 
 
 async def _against_rows(connection: Connection, build: int, changes: Changes) -> list[Finding]:
@@ -85,8 +87,9 @@ async def _against_rows(connection: Connection, build: int, changes: Changes) ->
     rows = await connection.fetch(ROWS.format(int(build)), [c for c, _ in chunks], [n for _, n in chunks])
     tables = {(r[0], r[1], r[2]): (r[3], r[4], r[5], r[6], r[7]) for r in rows}
     log = {
-        key: (f.attempt, f.part, f.rank, f.status, key in changes.messages.requested)
-        for key, f in changes.messages.greatest.items()
+        (*chunk, recipient): (f.attempt, f.part, f.rank, f.status, recipient in facts.requested)
+        for chunk, facts in changes.messages.items()
+        for recipient, f in facts.greatest.items()
     }
     return [
         Finding(

@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from contracts.events import AnyEvent
 from infra.kafka.log import Partition, Record
 from infra.postgres.offsets import Step
-from infra.process.world import iso
 from services.projector.fold import Changes
 from services.projector.marks import mark_of
 
@@ -24,7 +22,6 @@ class Batch:
         self._taken = Counter[Partition]()
         self.changes = Changes()
         self._last: dict[Partition, Record] = {}
-        self._logged = (-1, "")
 
     @classmethod
     def of(cls, start: Mapping[Partition, int], reads: Iterable[Read]) -> "Batch":
@@ -40,15 +37,9 @@ class Batch:
         for record, event in zip(records, events, strict=True):
             reads.append((partition, record, event))
             if event is not None:
-                changes.take(event, number, self._logged_at(record.timestamp), record.offset)
+                changes.take(event, number, record.timestamp, record.offset)
         self._last[partition] = records[-1]
         self._taken[partition] += len(records)
-
-    def _logged_at(self, milliseconds: int) -> str:
-        """The broker's time of append, as text; many records in a row have the same."""
-        if self._logged[0] != milliseconds:
-            self._logged = milliseconds, iso(datetime.fromtimestamp(milliseconds / 1000, UTC))
-        return self._logged[1]
 
     def ends(self) -> dict[Partition, int]:
         """The next offset of each partition after this batch."""

@@ -9,7 +9,7 @@ import asyncpg
 
 from infra.postgres.pool import Connection
 
-VERSION = 1
+VERSION = 2
 """Of this code's tables and of what it writes into them. Raise it with every change to either (docs/projections.md)."""
 
 CURRENT = "SELECT build FROM live.builds WHERE is_current"
@@ -42,16 +42,22 @@ async def listed(connection: Connection) -> list[Build]:
 
 async def checked(connection: Connection, build: int | None) -> int:
     """The build that is to be filled: the given one, or the current one. BuildRefused when this code cannot."""
-    number = build if build is not None else await connection.fetchval(CURRENT)
+    number = await known(connection, build)
     version = await connection.fetchval(VERSION_OF, number)
-    if version is None:
-        raise BuildRefused(f"there is no build {number}: `heliograph rebuild status` lists the builds")
     if version != VERSION:
         raise BuildRefused(
             f"build {number} is of projection version {version}, this program of version {VERSION}. Let the program of "
             f"version {version} go on filling it, run `heliograph rebuild start` with this one, look at `heliograph "
             f"rebuild diff`, then `heliograph rebuild swap`."
         )
+    return number
+
+
+async def known(connection: Connection, build: int | None) -> int:
+    """The given build, or the current one, of whatever version. BuildRefused when there is none."""
+    number = build if build is not None else await connection.fetchval(CURRENT)
+    if await connection.fetchval(VERSION_OF, number) is None:
+        raise BuildRefused(f"there is no build {number}: `heliograph rebuild status` lists the builds")
     return int(number)
 
 

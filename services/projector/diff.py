@@ -14,6 +14,7 @@ from contracts import events as e
 from contracts.events import UnreadableEventError, decode
 from infra.kafka.log import KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Connection
+from services.projector.builds import Build, listed
 
 MOST_DIFFERENCES = 10_000
 """Rows of one table that are looked at one by one; with more, the count is exact and the rest is left out."""
@@ -53,8 +54,10 @@ TABLES = (
 )  # fmt: skip
 
 HISTORY = """
-SELECT campaign_id::text, count(*), sum(hashtextextended(h::text, 0)::numeric)::text
-FROM {0}.message_events h GROUP BY campaign_id
+SELECT campaign_id::text, count(*), sum(hashtextextended(
+    ROW(recipient, event_id, occurred_at, logged_at, code, attempt, rank, part, type, status, detail)::text, 0
+)::numeric)::text
+FROM {0}.message_events GROUP BY campaign_id
 """
 """Every build folds every record once, so the histories are equal as multisets; one sum a campaign tells."""
 
@@ -123,14 +126,22 @@ class Touched:
                 return self.others
 
 
-def _sql(table: Compared, left: int, right: int) -> str:
+def _source(table: Compared, build: Build) -> str:
+    """The rows of one build that say something, in the form of the present version."""
+    rows = f"SELECT * FROM build_{build.number}.{table.name} WHERE {table.says_something}"
+    if build.version == 1 and table.name == "messages":
+        columns = ", ".join(c for c in (*table.key, *table.columns) if c != "reported_at")
+        rows = f"SELECT {columns}, live.iso(nullif(reported_at, '-infinity')) AS reported_at FROM build_{build.number}.messages"
+    return f"({rows})"
+
+
+def _sql(table: Compared, left: Build, right: Build) -> str:
     names, columns = ", ".join(table.key), (*table.key, *table.columns)
     both = [", ".join(f"{side}.{column}" for column in columns) for side in ("a", "b")]
     picked = ", ".join(f"{s}.{c} AS {s}_{c}" for s in ("a", "b") for c in columns)
     return f"""
         SELECT {picked}, count(*) OVER () AS differing
-        FROM (SELECT * FROM build_{left}.{table.name} WHERE {table.says_something}) a
-        FULL JOIN (SELECT * FROM build_{right}.{table.name} WHERE {table.says_something}) b USING ({names})
+        FROM {_source(table, left)} a FULL JOIN {_source(table, right)} b USING ({names})
         WHERE ROW({both[0]}) IS DISTINCT FROM ROW({both[1]}) LIMIT {MOST_DIFFERENCES}
     """
 
@@ -158,7 +169,8 @@ async def _offsets(connection: Connection, build: int) -> dict[Partition, int]:
 
 
 async def _differences(connection: Connection, table: Compared, diff: Diff) -> list[Difference]:
-    rows = await connection.fetch(_sql(table, diff.left, diff.right))
+    known = {build.number: build for build in await listed(connection)}
+    rows = await connection.fetch(_sql(table, known[diff.left], known[diff.right]))
     counted = [
         int(await connection.fetchval(f"SELECT count(*) FROM build_{build}.{table.name} WHERE {table.says_something}"))
         for build in (diff.left, diff.right)

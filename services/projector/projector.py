@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from contracts.events import AnyEvent, UnreadableEventError, decode
+from contracts.events import AnyEvent, UnreadableEventError, sound
 from contracts.topics import PROJECTION_CONTROL
 from infra.kafka.log import KafkaConnection, Partition, Reader, Record, Scanner
 from infra.process.metrics import PROJECT_SECONDS, RECORDS_PROJECTED
@@ -92,12 +92,12 @@ class Projector:
         """What the records say; None for one that is to have no effect, which is parked if nobody decided so."""
         events: list[AnyEvent | None] = []
         for record in records:
+            event: AnyEvent | None = None
             try:
-                event: AnyEvent | None = decode(record.value)
+                event = sound(record.value)
             except UnreadableEventError as error:
                 if not self._parking.is_dropped(partition, record.offset):
                     await self._parking.park(partition, record, str(error))
-                event = None
             events.append(event)
         if partition.topic == PROJECTION_CONTROL:
             self._parking.learn(events)
@@ -153,7 +153,7 @@ class Projector:
         if partition not in self._reader.assigned():
             return
         try:
-            read: Read = (partition, record, decode(record.value))
+            read: Read = (partition, record, sound(record.value))
             changes = Batch.of({partition: offset}, [read]).changes
             await self._store.apply_retried(changes, (*partition, offset), self._written[partition])
         except (UnreadableEventError, BadRecord) as error:

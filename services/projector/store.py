@@ -16,7 +16,7 @@ from services.projector.projections import (
     campaign_control,
     campaigns,
     counts,
-    message_events,
+    history,
     messages,
     orphan_reports,
     parked,
@@ -97,7 +97,7 @@ class Store:
         connection = self._connection
         moved = await messages.apply(connection, changes.messages)
         await _count(connection, changes, moved)
-        await message_events.append(connection, changes.history)
+        await history.append(connection, changes.messages)
         await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)

@@ -35,6 +35,7 @@ from tests.bench.harness import Row, measured_core, other_cores, publish, row
 from tests.bench.processes import cpu_seconds, pin_all, pinned, resident_mb, until_answers
 
 SECONDS = 8
+WARM_SECONDS = 5
 SETTLE_SECONDS = 0.5
 CONNECTIONS = 64
 REQUESTS = 250_000  # more than one run takes, so none is sent twice; about 200 MB in wrk's memory
@@ -86,7 +87,7 @@ async def _measure() -> list[Row]:
             await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
             place = Place(folder, kafka, broker.pid, folder / "reports", folder / "warm", folder / "full")
             write_requests(place.reports, _reports(REQUESTS))
-            write_requests(place.warm, _reports(REQUESTS // 10))
+            write_requests(place.warm, _reports(REQUESTS // 2))
             write_requests(place.full, _full_reports(500))
             return await _rows(place)
         finally:
@@ -128,8 +129,11 @@ async def _floor(place: Place) -> Measured:
 
 
 async def _under_load(place: Place, port: int, pid: int) -> Measured:
-    """A short run to warm up with requests of its own, then the measured one, whose requests are sent once each."""
-    await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
+    """A run to warm up with requests of its own, then the measured one, whose requests are sent once each.
+
+    The broker's virtual machine compiles its code in the first seconds under load, on the core that the load needs.
+    """
+    await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=WARM_SECONDS)
     await asyncio.sleep(SETTLE_SECONDS)
     before, cpu = await _ends(place.kafka), cpu_seconds(pid)
     seen = await load(port, place.reports, on=other_cores(), connections=CONNECTIONS, seconds=SECONDS)

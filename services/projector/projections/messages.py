@@ -5,6 +5,7 @@ Facts are staged by COPY and compared in the database: a row changes only when t
 which, by batch; the counters follow from that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from infra.postgres.pool import Connection
 from services.projector.lattice import Fact, Follow
 from services.projector.projections.copying import escape
 
-MessageKey = tuple[str, int, str]
-"""(campaign_id, chunk, recipient as digits)."""
+ChunkKey = tuple[str, int]
+"""(campaign_id, chunk)."""
 
 
 class State(NamedTuple):
@@ -45,7 +46,7 @@ class Moved(NamedTuple):
 
 STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged (
-    campaign_id uuid, recipient bigint, reported_at timestamptz, chunk integer, code integer, attempt smallint,
+    campaign_id uuid, recipient bigint, reported_at text COLLATE "C", chunk integer, code integer, attempt smallint,
     scheduled smallint, given_up smallint, rank smallint, parts smallint, requested boolean, retries boolean,
     retriable boolean, part text COLLATE "C", status text COLLATE "C", provider_status text COLLATE "C",
     batch_id text COLLATE "C"
@@ -115,35 +116,40 @@ WITH moved AS (
 
 
 @dataclass(slots=True)
-class Facts:
-    """What is new about messages, joined per message."""
+class ChunkFacts:
+    """What is new about the messages of one chunk, by recipient (digits), joined per message; and its new history."""
 
-    greatest: dict[MessageKey, Fact] = field(default_factory=dict)
-    requested: set[MessageKey] = field(default_factory=set)
-    follow: dict[MessageKey, Follow] = field(default_factory=dict)
+    greatest: dict[str, Fact] = field(default_factory=dict)
+    requested: set[str] = field(default_factory=set)
+    follow: dict[str, Follow] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
 
-    def raise_to(self, key: MessageKey, fact: Fact) -> None:
+    def raise_to(self, recipient: str, fact: Fact) -> None:
         """One more fact."""
-        known = self.greatest.get(key)
+        known = self.greatest.get(recipient)
         if known is None or fact > known:
-            self.greatest[key] = fact
+            self.greatest[recipient] = fact
 
-    def follows(self, key: MessageKey, follow: Follow) -> None:
+    def follows(self, recipient: str, follow: Follow) -> None:
         """More is known of this message's follow-ups."""
-        known = self.follow.get(key)
-        self.follow[key] = follow if known is None else known.join(follow)
+        known = self.follow.get(recipient)
+        self.follow[recipient] = follow if known is None else known.join(follow)
+
+
+Facts = Mapping[ChunkKey, ChunkFacts]
 
 
 async def apply(connection: Connection, facts: Facts) -> list[Moved]:
     """Join these facts into the table."""
-    if not facts.greatest:
+    rows = _rows(facts)
+    if not rows:
         return []
-    await connection.copy_to_table("staged", source=BytesIO(_rows(facts)), format="text")
-    rows = await connection.fetch(MARK_REQUESTED) if facts.requested else []
-    if any(f.scheduled or f.given_up for f in facts.follow.values()):
-        rows += await connection.fetch(FOLLOW)
-    rows += await connection.fetch(RAISE)
-    return [_moved(row) for row in rows]
+    await connection.copy_to_table("staged", source=BytesIO(rows), format="text")
+    moved = await connection.fetch(MARK_REQUESTED) if any(c.requested for c in facts.values()) else []
+    if any(f.scheduled or f.given_up for c in facts.values() for f in c.follow.values()):
+        moved += await connection.fetch(FOLLOW)
+    moved += await connection.fetch(RAISE)
+    return [_moved(row) for row in moved]
 
 
 def _moved(row: Record) -> Moved:
@@ -157,14 +163,20 @@ NOTHING = Follow()
 
 def _rows(facts: Facts) -> bytes:
     """The facts in PostgreSQL's text format for COPY. Only Sinch's own words can hold characters to escape."""
-    requested, follow, out = facts.requested, facts.follow, []
-    for key, f in facts.greatest.items():
-        _, attempt, part, rank, at, status, word, code, parts, batch_id = f
-        more = follow.get(key, NOTHING)
-        out.append(
-            f"{key[0]}\t{key[2]}\t{at or '-infinity'}\t{key[1]}\t{code}\t{attempt}\t{more.scheduled}"
-            f"\t{more.given_up}\t{rank}\t{parts}\t{'t' if key in requested else 'f'}"
-            f"\t{'t' if more.retries else 'f'}\t{'t' if code in TEMPORARY and may_pass(word, code) else 'f'}"
-            f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
-        )
+    out: list[str] = []
+    for (campaign_id, chunk), c in facts.items():
+        requested, follow, usual = c.requested, c.follow, not (c.requested or c.follow)
+        for recipient, f in c.greatest.items():
+            _, attempt, part, rank, at, status, word, code, parts, batch_id = f
+            retriable = "t" if code in TEMPORARY and may_pass(word, code) else "f"
+            if usual:  # a report
+                between = f"0\t0\t{rank}\t{parts}\tf\tf"
+            else:
+                more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
+                retries = "t" if more.retries else "f"
+                between = f"{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
+            out.append(
+                f"{campaign_id}\t{recipient}\t{at}\t{chunk}\t{code}\t{attempt}\t{between}\t{retriable}"
+                f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
+            )
     return "".join(out).encode()

@@ -15,10 +15,10 @@ STATUSES = "SELECT recipient::text, status FROM live.messages ORDER BY 1"
 PARKED = "SELECT topic, state FROM live.parked ORDER BY 1, 2"
 
 
-def _report(recipient: str, status: str = "Delivered", at: str = START) -> Entry:
+def _report(recipient: str, status: str = "Delivered", at: str = START, code: int = 0) -> Entry:
     event = e.DeliveryReported(
         event_id=derived_id("report", recipient, status), occurred_at=START, batch_id="01B", recipient=recipient,
-        status=status, code=0, at=at, campaign_id=campaign_id(1), chunk=0, attempt=1,
+        status=status, code=code, at=at, campaign_id=campaign_id(1), chunk=0, attempt=1,
         client_reference=f"{campaign_id(1)}.0.1",
     )  # fmt: skip
     return Entry(topics.DELIVERY_REPORTS, f"{campaign_id(1)}.0", encode(event))
@@ -49,10 +49,20 @@ async def test_a_record_that_breaks_its_contract_is_parked_and_the_rest_flow(
     await within.until_fetched(STATUSES, [(r, "delivered") for r in RECIPIENTS])
 
 
-async def test_a_value_that_the_database_refuses_is_bisected_to_its_record(within: Within, appender: Appender) -> None:
+async def test_a_moment_that_is_none_is_parked(within: Within, appender: Appender) -> None:
     """A well-formed event with a moment that is none: it alone is parked."""
     asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
     broken = _report(RECIPIENTS[0], "Failed", at="2026-13-45T99:99:99.000Z")
+    await appender.append_all([*asked, _report(RECIPIENTS[0], "Queued"), broken, _report(RECIPIENTS[1])])
+    within.start()
+    await within.until_fetched(PARKED, [("delivery-reports", "parked")])
+    await within.until_fetched(STATUSES, [(RECIPIENTS[0], "queued"), (RECIPIENTS[1], "delivered")])
+
+
+async def test_a_number_that_the_database_refuses_is_bisected_to_its_record(within: Within, appender: Appender) -> None:
+    """A code above 32 bits: the database says so, of all of them together."""
+    asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
+    broken = _report(RECIPIENTS[0], "Failed", code=2**31)
     await appender.append_all([*asked, _report(RECIPIENTS[0], "Queued"), broken, _report(RECIPIENTS[1])])
     within.start()
     await within.until_fetched(PARKED, [("delivery-reports", "parked")])

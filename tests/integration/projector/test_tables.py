@@ -16,9 +16,7 @@ from services.projector.store import Store
 from tests.integration.projector import reference
 from tests.integration.projector.events import CHUNKS, campaign_events, requests
 
-TABLES = (
-    "messages, batches, campaigns, campaign_counts, message_events, projector_offsets, orphan_reports, second_reports"
-)
+TABLES = "messages, batches, campaigns, campaign_counts, history, projector_offsets, orphan_reports, second_reports"
 MESSAGES = "SELECT campaign_id::text, chunk, recipient::text, attempt, status, final FROM live.messages"
 COUNTS = "SELECT status, messages FROM live.campaign_counts"
 RECOUNT = "SELECT status, count(*) FROM live.messages GROUP BY status"
@@ -36,14 +34,14 @@ class Applied:
         await self.connection.execute(f"TRUNCATE {TABLES}")
         self.next = 0
 
-    async def apply(self, events: Sequence[AnyEvent], logged_at: str = "-infinity") -> None:
+    async def apply(self, events: Sequence[AnyEvent], logged_ms: int = 0) -> None:
         """One transaction."""
         partition = Partition("delivery-reports", 0)
         if self.next == 0:
             await self.store.load_offsets([partition])
         changes = Changes()
         for event in events:
-            changes.take(event, getattr(event, "chunk", 0), logged_at)
+            changes.take(event, getattr(event, "chunk", 0), logged_ms)
         await self.store.apply(changes, {partition: Step(self.next, self.next + len(events), Mark())})
         self.next += len(events)
 

@@ -1,0 +1,43 @@
+"""Table `history`: every fact about one message as it came, losers and repetitions included, for `explain`.
+
+One row a transaction and chunk, a line a fact; the view `message_events` takes them apart again, and removes
+repetitions by event_id.
+"""
+
+from io import BytesIO
+from typing import Any
+
+from infra.postgres.pool import Connection
+from services.projector.projections.copying import escape
+from services.projector.projections.messages import Facts
+
+FIELD, LINE = "\x1f", "\x1e"
+"""Unit and record separator of ASCII, which no text of anybody's should hold."""
+_WITHOUT = str.maketrans({FIELD: "\ufffd", LINE: "\ufffd"})
+
+COLUMNS = ("campaign_id", "chunk", "lines")
+
+
+def plain(text: str) -> str:
+    """A foreign text as one field. Most are empty or one word."""
+    return text if not text or text.isalnum() else text.translate(_WITHOUT)
+
+
+def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) -> list[str]:
+    """A line for each recipient of an event of ours; `rank` 0 where it says no status of the message."""
+    head = f"{event.event_id}{FIELD}{event.occurred_at}{FIELD}{logged_ms}{FIELD}{FIELD}{event.attempt}{FIELD}{rank}"
+    tail = f"{event.part}{FIELD}{type(event).__name__}{FIELD}{plain(status)}{FIELD}{plain(detail)}"
+    return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
+
+
+async def append(connection: Connection, facts: Facts) -> None:
+    """Append what is new of each chunk."""
+    rows = [
+        f"{campaign_id}\t{chunk}\t{escape(LINE.join(c.history))}\n"
+        for (campaign_id, chunk), c in facts.items()
+        if c.history
+    ]
+    if rows:
+        await connection.copy_to_table(
+            "history", source=BytesIO("".join(rows).encode()), columns=COLUMNS, format="text"
+        )

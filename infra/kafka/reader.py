@@ -19,6 +19,7 @@ from infra.kafka.bounds import Bounds, start_offset
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable, ReaderLost
+from infra.kafka.fast_records import use_fast_records
 from infra.kafka.records import Partition, Record
 from infra.process.world import World
 
@@ -80,6 +81,7 @@ class Reader:
 
     async def start(self, *, within: float = START_SECONDS) -> None:
         """Join the group. LogUnavailable when that takes longer than `within` seconds."""
+        use_fast_records()
         consumer = AIOKafkaConsumer(
             **self._connection.client_arguments(),
             client_id=self._member,

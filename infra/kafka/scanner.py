@@ -13,6 +13,7 @@ from infra.kafka.bounds import Bounds, start_offset
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable
+from infra.kafka.fast_records import use_fast_records
 from infra.kafka.records import Partition, Record
 
 START_SECONDS = 15.0
@@ -35,6 +36,7 @@ class Scanner:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
+        use_fast_records()
         consumer = AIOKafkaConsumer(
             **self._connection.client_arguments(),
             auto_offset_reset="none",

@@ -1,5 +1,6 @@
 """The projector as a process: what it is made of, in the order in which it starts; it stops in the reverse."""
 
+import gc
 from contextlib import AsyncExitStack
 
 import structlog
@@ -18,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "projector"
 FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
-MAX_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
+YOUNG_OBJECTS = 200_000
+"""Before the collector looks at them: a batch is tens of thousands of tuples, none in a cycle."""
 
 
 async def run(settings: Settings, world: World, build: int | None = None) -> None:
@@ -27,6 +29,7 @@ async def run(settings: Settings, world: World, build: int | None = None) -> Non
     An error ends it; whoever runs it starts it again. All replicas that fill one build are one consumer group.
     """
     assert settings.database_url is not None
+    gc.set_threshold(YOUNG_OBJECTS)
     connection, dsn = connection_from(settings), settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         store = await Store.connect(dsn, build)
@@ -44,7 +47,6 @@ async def run(settings: Settings, world: World, build: int | None = None) -> Non
             member=member,
             load_offsets=lambda partitions: projector.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
             on_revoked=lambda partitions: projector.revoked(partitions),  # noqa: PLW0108 - the same
-            max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
         )
         parking = Parking(appender, world.clock, await Decisions.load(connection))
         projector = Projector(connection=connection, reader=reader, store=store, parking=parking, world=world)

@@ -17,6 +17,7 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from infra.sinch.wire.callbacks import BatchReport
 from services.projector.fold import Changes
+from services.projector.lattice import Fact
 from services.projector.parking import Decisions
 
 CHUNK_TOPICS = (topics.CAMPAIGN_REQUESTS, topics.DISPATCHES, topics.DELIVERY_REPORTS)
@@ -89,7 +90,7 @@ async def _against_rows(connection: Connection, build: int, changes: Changes) ->
     log = {
         (*chunk, recipient): (f.attempt, f.part, f.rank, f.status, recipient in facts.requested)
         for chunk, facts in changes.messages.items()
-        for recipient, f in facts.greatest.items()
+        for recipient, f in ((recipient, Fact(*row)) for recipient, row in facts.greatest.items())
     }
     return [
         Finding(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from contracts.events import AnyEvent
+from contracts.events import AnyEvent, DeliveryReported
 from infra.kafka.log import Partition, Record
 from infra.postgres.offsets import Step
 from services.projector.fold import Changes
@@ -11,16 +11,20 @@ from services.projector.marks import mark_of
 
 Read = tuple[Partition, Record, AnyEvent | None]
 """A record with its event; None: without effect."""
+Piece = tuple[Partition, Sequence[Record], Sequence[AnyEvent | None]]
+"""Some records of one partition."""
 
 
 class Batch:
     """Records in the order in which they were read, from the offsets `start` on, folded."""
 
     def __init__(self, start: Mapping[Partition, int]) -> None:
-        self.start = dict(start)
-        self.reads: list[Read] = []
-        self._taken = Counter[Partition]()
+        self.start = start
         self.changes = Changes()
+        self.weight = 0
+        """Records and recipients that they name: what its memory and its transaction grow with."""
+        self._pieces: list[Piece] = []
+        self._taken = Counter[Partition]()
         self._last: dict[Partition, Record] = {}
 
     @classmethod
@@ -31,13 +35,18 @@ class Batch:
             batch.take(partition, [record], [event])
         return batch
 
-    def take(self, partition: Partition, records: Sequence[Record], events: Iterable[AnyEvent | None]) -> None:
+    def take(self, partition: Partition, records: Sequence[Record], events: Sequence[AnyEvent | None]) -> None:
         """Fold more records, the next of their partition, each with its event; None: without effect."""
-        changes, number, reads = self.changes, partition.partition, self.reads
+        changes, number = self.changes, partition.partition
+        take, reported = changes.take, changes.reported
         for record, event in zip(records, events, strict=True):
-            reads.append((partition, record, event))
-            if event is not None:
-                changes.take(event, number, record.timestamp, record.offset)
+            if type(event) is DeliveryReported:  # nearly all of them: straight to it
+                reported(event, number, record.timestamp)
+            elif event is not None:
+                take(event, number, record.timestamp, record.offset)
+                self.weight += len(getattr(event, "recipients", ()))
+        self.weight += len(records)
+        self._pieces.append((partition, records, events))
         self._last[partition] = records[-1]
         self._taken[partition] += len(records)
 
@@ -53,9 +62,18 @@ class Batch:
         """Records by partition."""
         return self._taken
 
+    def reads(self) -> list[Read]:
+        """Every record of it."""
+        return [
+            (partition, record, event)
+            for partition, records, events in self._pieces
+            for record, event in zip(records, events, strict=True)
+        ]
+
     def halves(self) -> Iterator["Batch"]:
         """The first half and the second, each folded anew."""
-        middle = len(self.reads) // 2
-        first = Batch.of(self.start, self.reads[:middle])
+        reads = self.reads()
+        middle = len(reads) // 2
+        first = Batch.of(self.start, reads[:middle])
         yield first
-        yield Batch.of(self.start | first.ends(), self.reads[middle:])
+        yield Batch.of({**self.start, **first.ends()}, reads[middle:])

@@ -3,7 +3,7 @@
 To fold a new event type: a method below, a line in `_HANDLERS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,7 +14,8 @@ from contracts.events import AnyEvent
 from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
 from infra.process.world import iso
 from services.projector import lattice
-from services.projector.lattice import Fact, Follow
+from services.projector.lattice import Follow
+from services.projector.projections import history, messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
@@ -22,9 +23,15 @@ from services.projector.projections.history import FIELD, lines_of, plain
 from services.projector.projections.messages import ChunkFacts, ChunkKey
 from services.projector.projections.parked import Word
 
-_new: Callable[..., Any] = tuple.__new__
-"""A named tuple by its fields in order, in 0.15 µs instead of 0.35: there is one a report."""
 FOLLOWED_UP = Follow(retries=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is copied, in PostgreSQL's text format."""
+
+    staged: bytes
+    history: bytes
 
 
 @dataclass(slots=True)
@@ -42,6 +49,8 @@ class Changes:
     consent: list[e.RecipientOptedOut | e.RecipientOptedIn] = field(default_factory=list)
     replies: list[e.InboundReceived] = field(default_factory=list)
     parked: list[Word] = field(default_factory=list)
+    rows: Rows | None = None
+    """Of messages and history, once `prepare` has made them."""
     logged_ms: int = 0
     """When the log took the event that is being folded."""
 
@@ -49,10 +58,30 @@ class Changes:
         """Fold one event that the log took at `logged_ms` (since 1970) as record `offset` of Kafka partition `partition`."""
         self.logged_ms = logged_ms
         handler = _HANDLERS.get(type(event))
-        if handler is not None:
+        if isinstance(event, e.DeliveryReported):
+            self.reported(event, partition, logged_ms)
+        elif handler is not None:
             handler(self, event, partition)
         elif isinstance(event, e.RecordParked | e.RecordRetried | e.RecordDropped):
             self.parked.append(Word(event, offset))
+
+    def prepare(self) -> Iterator[None]:
+        """Make the rows to copy, chunk by chunk: between two of them others may work."""
+        staged, told = [], []
+        for key, facts in self.messages.items():
+            staged.append(messages.rows_of(key, facts))
+            if facts.history:
+                told.append(history.row_of(key, facts))
+            yield
+        self.rows = Rows("".join(staged).encode(), "".join(told).encode())
+
+    def prepared(self) -> Rows:
+        """The rows to copy, made now unless they were before."""
+        if self.rows is None:
+            for _ in self.prepare():
+                pass
+        assert self.rows is not None
+        return self.rows
 
     def requested_chunk(self, event: e.CampaignRequested, partition: int) -> None:
         """A chunk was asked for: its messages exist from here on, all in its first offer."""
@@ -69,29 +98,26 @@ class Changes:
         at = min(known.requested_at, event.occurred_at) if known else event.occurred_at
         self.campaigns[campaign_id, partition] = Requested(event, at)
 
-    def reported(self, event: e.DeliveryReported, partition: int) -> None:
-        """Sinch said what became of one message."""
+    def reported(self, event: e.DeliveryReported, partition: int, logged_ms: int) -> None:
+        """Sinch said what became of one message. All but one record in a thousand are this."""
         campaign_id, chunk, attempt, recipient = event.campaign_id, event.chunk, event.attempt, event.recipient
         if campaign_id is None or chunk is None or attempt is None:
-            self.orphans.append((event, _moment(self.logged_ms)))
+            self.orphans.append((event, _moment(logged_ms)))
             return
         reference = event.client_reference
         if reference is None or not reference.startswith(campaign_id):  # foreign: the dispatcher found its chunk
-            self.adopted.append((event, _moment(self.logged_ms)))
+            self.adopted.append((event, _moment(logged_ms)))
         if attempt > 1:
             self.second_reports.add((campaign_id, recipient))
         facts = self.messages.get((campaign_id, chunk)) or self._chunk(campaign_id, chunk, partition)
         word, code, part, at = event.status, event.code, event.part, event.at or ""
         status, rank, plain_word = _standing(word)
-        fact: Fact = _new(
-            Fact,
-            (rank == DELIVERED_RANK, attempt, part, rank, at, status, word, code, event.parts or 0, event.batch_id),
-        )
+        fact = (rank == DELIVERED_RANK, attempt, part, rank, at, status, word, code, event.parts or 0, event.batch_id)
         known = facts.greatest.get(recipient)
         if known is None or fact > known:
             facts.greatest[recipient] = fact
         facts.history.append(
-            f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{FIELD}{self.logged_ms}{FIELD}{code}"
+            f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{FIELD}{logged_ms}{FIELD}{code}"
             f"{FIELD}{attempt}{FIELD}{rank}{FIELD}{part}{FIELD}DeliveryReported{FIELD}{plain_word}{FIELD}{event.source}"
         )
 
@@ -226,7 +252,6 @@ _HANDLERS: dict[type, Callable[[Changes, Any, int], None]] = {
     e.FollowUpScheduled: Changes.scheduled,
     e.FollowUpGivenUp: Changes.given_up,
     e.ReportNeverCame: lambda c, v, p: c.some(v, p, NEVER_CAME.rank, NEVER_CAME.status, "no report came"),
-    e.DeliveryReported: Changes.reported,
     e.BatchReported: Changes.reported_batch,
     e.CampaignPaused: Changes.decided,
     e.CampaignResumed: Changes.decided,

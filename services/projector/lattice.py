@@ -29,6 +29,10 @@ class Fact(NamedTuple):
     batch_id: str
 
 
+FactRow = tuple[bool, int, str, int, str, str, str, int, int, str]
+"""A `Fact` by its fields in order: the fold makes a hundred thousand a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Follow:
     """What is known of follow-ups; each field joins by maximum.

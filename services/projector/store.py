@@ -95,9 +95,10 @@ class Store:
 
     async def _write(self, changes: Changes) -> None:
         connection = self._connection
-        moved = await messages.apply(connection, changes.messages)
+        rows = changes.prepared()
+        moved = await messages.apply(connection, changes.messages, rows.staged)
         await _count(connection, changes, moved)
-        await history.append(connection, changes.messages)
+        await history.append(connection, rows.history)
         await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)

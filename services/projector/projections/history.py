@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.postgres.pool import Connection
 from services.projector.projections.copying import escape
-from services.projector.projections.messages import Facts
+from services.projector.projections.messages import ChunkFacts, ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
 """Unit and record separator of ASCII, which no text of anybody's should hold."""
@@ -30,14 +30,12 @@ def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) ->
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 
-async def append(connection: Connection, facts: Facts) -> None:
-    """Append what is new of each chunk."""
-    rows = [
-        f"{campaign_id}\t{chunk}\t{escape(LINE.join(c.history))}\n"
-        for (campaign_id, chunk), c in facts.items()
-        if c.history
-    ]
+def row_of(key: ChunkKey, facts: ChunkFacts) -> str:
+    """What is new of one chunk, as a row to copy."""
+    return f"{key[0]}\t{key[1]}\t{escape(LINE.join(facts.history))}\n"
+
+
+async def append(connection: Connection, rows: bytes) -> None:
+    """Append these rows."""
     if rows:
-        await connection.copy_to_table(
-            "history", source=BytesIO("".join(rows).encode()), columns=COLUMNS, format="text"
-        )
+        await connection.copy_to_table("history", source=BytesIO(rows), columns=COLUMNS, format="text")

@@ -14,7 +14,7 @@ from asyncpg import Record
 
 from contracts.follow_ups import TEMPORARY, may_pass
 from infra.postgres.pool import Connection
-from services.projector.lattice import Fact, Follow
+from services.projector.lattice import FactRow, Follow
 from services.projector.projections.copying import escape
 
 ChunkKey = tuple[str, int]
@@ -119,12 +119,12 @@ WITH moved AS (
 class ChunkFacts:
     """What is new about the messages of one chunk, by recipient (digits), joined per message; and its new history."""
 
-    greatest: dict[str, Fact] = field(default_factory=dict)
+    greatest: dict[str, FactRow] = field(default_factory=dict)
     requested: set[str] = field(default_factory=set)
     follow: dict[str, Follow] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
 
-    def raise_to(self, recipient: str, fact: Fact) -> None:
+    def raise_to(self, recipient: str, fact: FactRow) -> None:
         """One more fact."""
         known = self.greatest.get(recipient)
         if known is None or fact > known:
@@ -139,9 +139,8 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
-async def apply(connection: Connection, facts: Facts) -> list[Moved]:
-    """Join these facts into the table."""
-    rows = _rows(facts)
+async def apply(connection: Connection, facts: Facts, rows: bytes) -> list[Moved]:
+    """Join these facts into the table; `rows` are theirs."""
     if not rows:
         return []
     await connection.copy_to_table("staged", source=BytesIO(rows), format="text")
@@ -161,22 +160,21 @@ def _moved(row: Record) -> Moved:
 NOTHING = Follow()
 
 
-def _rows(facts: Facts) -> bytes:
-    """The facts in PostgreSQL's text format for COPY. Only Sinch's own words can hold characters to escape."""
+def rows_of(key: ChunkKey, facts: ChunkFacts) -> str:
+    """The facts of one chunk as rows to copy. Only Sinch's own words can hold characters to escape."""
+    campaign_id, chunk = key
+    requested, follow, usual = facts.requested, facts.follow, not (facts.requested or facts.follow)
     out: list[str] = []
-    for (campaign_id, chunk), c in facts.items():
-        requested, follow, usual = c.requested, c.follow, not (c.requested or c.follow)
-        for recipient, f in c.greatest.items():
-            _, attempt, part, rank, at, status, word, code, parts, batch_id = f
-            retriable = "t" if code in TEMPORARY and may_pass(word, code) else "f"
-            if usual:  # a report
-                between = f"0\t0\t{rank}\t{parts}\tf\tf"
-            else:
-                more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
-                retries = "t" if more.retries else "f"
-                between = f"{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
-            out.append(
-                f"{campaign_id}\t{recipient}\t{at}\t{chunk}\t{code}\t{attempt}\t{between}\t{retriable}"
-                f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
-            )
-    return "".join(out).encode()
+    for recipient, (_, attempt, part, rank, at, status, word, code, parts, batch_id) in facts.greatest.items():
+        retriable = "t" if code in TEMPORARY and may_pass(word, code) else "f"
+        if usual:  # reports
+            between = f"0\t0\t{rank}\t{parts}\tf\tf"
+        else:
+            more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
+            retries = "t" if more.retries else "f"
+            between = f"{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
+        out.append(
+            f"{campaign_id}\t{recipient}\t{at}\t{chunk}\t{code}\t{attempt}\t{between}\t{retriable}"
+            f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
+        )
+    return "".join(out)

@@ -3,18 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.events import CampaignCancelled, CampaignPaused
+from contracts.events import CampaignCancelled, CampaignPaused, ConsentEvent
 from contracts.identity import Reference
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets
 from infra.postgres.pool import Connection, Pool
+from services.dispatcher.consent_store import take_in_consent
 from services.dispatcher.keys import columns, reference_of
 from services.dispatcher.settlement import Settlement
 from services.dispatcher.taken import Taken
 
 OFFSETS = Offsets("dispatch.offsets")
-CONSENT_LOCK = 0x434F4E53
-"""Writers of consent one after the other, so that versions become visible in their order."""
 PRIORITY_SECONDS = 600
 """What one step of priority is worth: it passes what has waited less long than that, so nothing starves."""
 
@@ -31,10 +30,11 @@ class FollowUp:
 
 @dataclass(slots=True)
 class Noted:
-    """What must be said in the log before the transaction commits."""
+    """What must be said in the log before the transaction commits; `replies` that changed what their number wants."""
 
     recovered: list[tuple[Reference, str]]
     follow_ups: list[FollowUp]
+    replies: list[ConsentEvent]
 
 
 Say = Callable[[Noted], Awaitable[None]]
@@ -62,13 +62,13 @@ class IntakeStore:
             await OFFSETS.move(connection, offsets)
             await self._add_requests(connection, taken)
             await _decide(connection, taken)
-            await _consent(connection, taken)
+            replies = await take_in_consent(connection, taken.consent)
             await _doubt_unknown(connection, taken)
             await _add_orphans(connection, taken)
             if taken.blocked:
                 await connection.execute(Settlement.BLOCK, taken.blocked)
-            noted = Noted(await _proven(connection, taken), await _follow_ups(connection, taken))
-            if noted.recovered or noted.follow_ups:
+            noted = Noted(await _proven(connection, taken), await _follow_ups(connection, taken), replies)
+            if noted.recovered or noted.follow_ups or noted.replies:
                 await say(noted)
 
     async def _add_requests(self, connection: Connection, taken: Taken) -> None:
@@ -149,23 +149,6 @@ async def _decide(connection: Connection, taken: Taken) -> None:
         by = event.actor if cancelled else ""
         paused = isinstance(event, CampaignPaused)
         await connection.execute(DECIDE, event.campaign_id, paused, cancelled, by, event.occurred_at, event.event_id)
-
-
-CONSENT = """
-INSERT INTO dispatch.consent AS c (recipient, opted_out, decided_at, version)
-SELECT recipient::bigint, opted_out, decided_at::timestamptz, nextval('dispatch.consent_versions')
-FROM unnest($1::text[], $2::boolean[], $3::text[]) AS n (recipient, opted_out, decided_at)
-ON CONFLICT (recipient) DO UPDATE SET
-    opted_out = excluded.opted_out, decided_at = excluded.decided_at, version = excluded.version
-WHERE (excluded.decided_at, excluded.opted_out) > (c.decided_at, c.opted_out)
-"""
-
-
-async def _consent(connection: Connection, taken: Taken) -> None:
-    if taken.consent:
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", CONSENT_LOCK)
-        said = taken.consent.values()
-        await connection.execute(CONSENT, list(taken.consent), [out for _, out in said], [at for at, _ in said])
 
 
 DOUBT_UNKNOWN = """

@@ -17,6 +17,7 @@ from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
 from infra.sinch.wire.parts import parts
+from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
 from services.dispatcher.doubts import Doubts
@@ -109,7 +110,11 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     )
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else ""
     store = IntakeStore(pool, settings.sinch_mps)
-    intake = Intake(reader=reader, store=store, readers=readers, voice=voice, clock=world.clock, privacy_key=key)
+    confirmations = Confirmations(settings.consent_opt_out_confirmation, settings.consent_opt_in_confirmation)
+    intake = Intake(
+        reader=reader, store=store, readers=readers, voice=voice, world=world, privacy_key=key,
+        confirmations=confirmations,
+    )  # fmt: skip
     await reader.start()
     stack.push_async_callback(reader.stop)
     return intake

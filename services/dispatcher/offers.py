@@ -103,6 +103,7 @@ def attempted(offer: Offer, sender: str, now: datetime) -> Entry:
             sender=sender,
             reason=offer.reason,
             claim=offer.claim,
+            confirms=offer.request.confirms,
         ),
     )
 
@@ -149,13 +150,13 @@ def in_doubt(reference: Reference, why: str, now: datetime) -> Entry:
     )
 
 
-def suppressed(reference: Reference, recipients: list[str], now: datetime) -> Entry:
-    """RecipientsSuppressed: they opted out."""
+def suppressed(reference: Reference, recipients: list[str], why: str, now: datetime) -> Entry:
+    """RecipientsSuppressed: they opted out, or what this confirms is not their last word."""
     event = RecipientsSuppressed(
         event_id=derived_id("RecipientsSuppressed", str(reference), *recipients),
         **_common(reference, now),
         recipients=recipients,
-        reason="opted out",
+        reason=why,
     )
     return _entry(reference, event)
 

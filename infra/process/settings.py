@@ -168,6 +168,13 @@ class Settings(BaseSettings):
     pull_margin: float = Field(
         600, ge=0, le=86_400, description="Seconds after a batch expired until its missing reports are fetched."
     )
+    pull_after_silence: float = Field(
+        21_600,
+        ge=0,
+        le=259_200,
+        description="Seconds after Sinch accepted a batch until reports that are missing are fetched. "
+        "0: only after it expired.",
+    )
     dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
     in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")
     reader_lag: Seconds = Field(

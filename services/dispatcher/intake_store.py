@@ -41,11 +41,16 @@ Say = Callable[[Noted], Awaitable[None]]
 
 
 class IntakeStore:
-    """Schema `dispatch`, the side of the log. `rate`: recipients a second, for the order among chunks."""
+    """Schema `dispatch`, the side of the log.
 
-    def __init__(self, pool: Pool, rate: float) -> None:
+    `rate`: recipients a second, for the order among chunks; `first_look`: seconds from the discovery of an accepted batch
+    until its reports are asked for.
+    """
+
+    def __init__(self, pool: Pool, rate: float, first_look: float) -> None:
         self._pool = pool
         self._rate = rate
+        self._first_look = first_look
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The next offset to take in."""
@@ -67,7 +72,8 @@ class IntakeStore:
             await _add_orphans(connection, taken)
             if taken.blocked:
                 await connection.execute(Settlement.BLOCK, taken.blocked)
-            noted = Noted(await _proven(connection, taken), await _follow_ups(connection, taken), replies)
+            proven = await _proven(connection, taken, self._first_look)
+            noted = Noted(proven, await _follow_ups(connection, taken), replies)
             if noted.recovered or noted.follow_ups or noted.replies:
                 await say(noted)
 
@@ -208,7 +214,8 @@ async def _add_orphans(connection: Connection, taken: Taken) -> None:
 ANY_DOUBT = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'in_doubt')"
 
 PROVEN = """
-UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(), next_look_at = NULL
+UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(),
+    next_look_at = now() + $6 * interval '1 second'
 FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $5::text[]) AS n (campaign_id, chunk, attempt, part, batch_id)
 WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
   AND b.state = 'in_doubt'
@@ -216,11 +223,11 @@ RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id
 """
 
 
-async def _proven(connection: Connection, taken: Taken) -> list[tuple[Reference, str]]:
+async def _proven(connection: Connection, taken: Taken, first_look: float) -> list[tuple[Reference, str]]:
     """Any report with an offer's reference proves that Sinch has it."""
     if not taken.reported or not await connection.fetchval(ANY_DOUBT):
         return []
-    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()))
+    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()), first_look)
     return [(reference_of(row), row["batch_id"]) for row in rows]
 
 

@@ -76,14 +76,9 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=first_look,
     )  # fmt: skip
     outcomes = Outcomes(
-        client=client,
-        settlement=settlement,
-        voice=voice,
-        world=world,
-        sending=sending,
-        grace=grace,
+        client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,
         slots=asyncio.Semaphore(settings.dispatch_in_flight),
-    )
+    )  # fmt: skip
     dispatch = Dispatch(
         ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,
         limits=Limits(settings.dispatch_in_flight, settings.dispatch_deadline),

@@ -42,7 +42,7 @@ _CHUNK = "<campaign>.<chunk>"
 
 TOPICS: tuple[Topic, ...] = (
     Topic(CAMPAIGN_REQUESTS, _CHUNK, CHUNK_PARTITIONS, (events.CampaignRequested,),
-          ("campaign",), ("dispatcher", "projector")),
+          ("campaign", "dispatcher"), ("dispatcher", "projector")),
     Topic(DISPATCHES, _CHUNK, CHUNK_PARTITIONS, get_args(events.DispatchEvent),
           ("dispatcher",), ("projector", "dispatcher")),
     Topic(DELIVERY_REPORTS, f"{_CHUNK}, or the batch id", CHUNK_PARTITIONS, get_args(events.DeliveryEvent),

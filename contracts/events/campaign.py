@@ -9,7 +9,9 @@ class CampaignRequested(Event, tag="CampaignRequested.v1", kw_only=True):
     """Chunk `chunk` of `chunks` of a campaign: self-contained, enough to send it without any look-up.
 
     At most 1,000 recipients and 512 KB. `parameters` is in Sinch's own form: placeholder → number (or `default`) →
-    value. `retry_delays` are seconds before each follow-up of a retriable failure; empty: none is made.
+    value. `retry_delays` are seconds before each follow-up of a retriable failure; empty: none is made. `confirms` is
+    written by the dispatcher only: the `event_id` of the reply that opted this one recipient out or in, which the
+    message confirms. It may be sent although the number opted out by that very reply, and only while that is its state.
     """
 
     campaign_id: Id
@@ -26,6 +28,7 @@ class CampaignRequested(Event, tag="CampaignRequested.v1", kw_only=True):
     priority: int = 0
     delivery_policy: str = "at_most_once"
     retry_delays: list[int] = msgspec.field(default_factory=list)
+    confirms: Id | None = None
 
 
 class CampaignPaused(Event, tag="CampaignPaused.v1", kw_only=True):

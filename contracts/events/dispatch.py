@@ -17,7 +17,8 @@ class SendAttempted(Dispatch, tag="SendAttempted.v1", kw_only=True):
 
     `recipients` are exactly those of the request. `reason`: `first`, `absent` (an earlier offer was not there),
     `follow_up` (of a reported failure), `split` (part of a refused chunk). `claim` counts the ledger's claims of this
-    offer from 1 (a 429 is claimed again): a ledger that knows fewer is a restored backup.
+    offer from 1 (a 429 is claimed again): a ledger that knows fewer is a restored backup. `confirms` is the request's:
+    the reply whose opt-out did not keep this offer back.
     """
 
     client_reference: str
@@ -25,6 +26,7 @@ class SendAttempted(Dispatch, tag="SendAttempted.v1", kw_only=True):
     sender: str
     reason: str = "first"
     claim: int = 1
+    confirms: Id | None = None
 
 
 class BatchAccepted(Dispatch, tag="BatchAccepted.v1", kw_only=True):

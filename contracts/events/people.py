@@ -23,7 +23,7 @@ class InboundReceived(Event, tag="InboundReceived.v1", kw_only=True):
 class Consent(Event, kw_only=True):
     """What both consent events have. Ordered by `received_at` (Sinch's), a tie counts as opted out.
 
-    `source`: `reply`, `api` or `delivery_code`.
+    `source`: `reply`, `api` or `delivery_code`. `originator` is the number of ours that was replied to.
     """
 
     recipient: Digits
@@ -31,6 +31,7 @@ class Consent(Event, kw_only=True):
     source: str
     actor: str = ""
     keyword: str = ""
+    originator: str = ""
 
 
 class RecipientOptedOut(Consent, tag="RecipientOptedOut.v1", kw_only=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.consent import DEFAULT_LANGUAGES, LANGUAGES
@@ -59,6 +59,12 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _text(value: str) -> str:
+    if "${" in value:
+        raise ValueError("may hold no placeholder ${…}: nothing would fill it in")
+    return value
+
+
 Url = Annotated[str, BeforeValidator(_url)]
 Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
@@ -66,6 +72,8 @@ Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Languages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)]
+Text = Annotated[str, Field(max_length=2_000), AfterValidator(_text)]
+"""Of a message; Sinch takes no longer one (CONTRACT §1.1)."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
@@ -115,6 +123,12 @@ class Settings(BaseSettings):
     )
     consent_opt_out_words: Texts = Field((), description="Further words that opt a number out, by commas.")
     consent_opt_in_words: Texts = Field((), description="Further words that opt a number in (such as YES), by commas.")
+    consent_opt_out_confirmation: Text | None = Field(
+        None, description="Text sent once to a number whose reply opts it out. Unset: nothing is sent."
+    )
+    consent_opt_in_confirmation: Text | None = Field(
+        None, description="Text sent once to a number whose reply opts it in. Unset: nothing is sent."
+    )
     privacy_key: SecretStr | None = Field(
         None, min_length=16, description="Key of the pseudonyms of numbers. Keep it: another one breaks opt-outs."
     )
@@ -153,6 +167,13 @@ class Settings(BaseSettings):
     )
     pull_margin: float = Field(
         600, ge=0, le=86_400, description="Seconds after a batch expired until its missing reports are fetched."
+    )
+    pull_after_silence: float = Field(
+        21_600,
+        ge=0,
+        le=259_200,
+        description="Seconds after Sinch accepted a batch until reports that are missing are fetched. "
+        "0: only after it expired.",
     )
     dispatch_in_flight: int = Field(16, ge=1, le=1000, description="Batches on their way to Sinch at once.")
     in_doubt_settle: Seconds = Field(60, description="Seconds over which an in-doubt batch is looked for at Sinch.")

@@ -23,6 +23,7 @@ WORDS = {
     "less_than_equal": "must be at most {le:g}",
     "too_short": "must have at least {min_length} characters",
     "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
     "literal_error": "must be {expected}",
     "value_error": "{error}",

@@ -2,7 +2,8 @@
 
 An opt-out counts as known when its record had been in the log for longer than the dispatcher may lag behind it
 (READER_LAG, beyond which it claims nothing) and a second for clocks. Words are ordered by Sinch's `received_at`, a tie
-counts as opted out; records by the broker's time of append.
+counts as opted out; records by the broker's time of append. The confirmation of a reply passes the opt-out that this
+reply was (decision 0007), and no other.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 
 import typer
 
@@ -36,11 +38,15 @@ SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One consent event: when the log took it (milliseconds since 1970), when Sinch or the API received it."""
+    """One consent event: when the log took it (milliseconds since 1970), when Sinch or the API received it.
+
+    `reply`: its event_id where it is a reply, else empty.
+    """
 
     logged_ms: int
     received_at: str
     out: bool
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Audit:
         event = self._read(record)
         match event:
             case RecipientOptedOut() | RecipientOptedIn():
-                said = Said(record.timestamp, event.received_at, isinstance(event, RecipientOptedOut))
+                is_out, reply = isinstance(event, RecipientOptedOut), event.event_id if event.source == "reply" else ""
+                said = Said(record.timestamp, event.received_at, is_out, reply)
                 self.consent[event.recipient].append(said)
             case SendAttempted():
                 self._attempted(event, record.timestamp)
@@ -78,7 +85,7 @@ class Audit:
     def _attempted(self, event: SendAttempted, sent_ms: int) -> None:
         self.attempts += 1
         for recipient in self.consent.keys() & event.recipients:
-            said = known_opt_out(self.consent[recipient], sent_ms, self.margin_ms)
+            said = known_opt_out(self.consent[recipient], sent_ms, self.margin_ms, event.confirms)
             if said is not None:
                 self.breaches.append(Breach(recipient, event.client_reference, sent_ms, said))
 
@@ -90,11 +97,17 @@ class Audit:
             return None
 
 
-def known_opt_out(said: Sequence[Said], sent_ms: int, margin_ms: int) -> Said | None:
-    """The opt-out that must have been known at `sent_ms` and was not taken back before; None when there is none."""
+def known_opt_out(said: Sequence[Said], sent_ms: int, margin_ms: int, confirms: str | None = None) -> Said | None:
+    """The opt-out that must have been known at `sent_ms` and was not taken back before; None when there is none.
+
+    Nor does it count for the confirmation of the reply that it was, or that it repeated.
+    """
     known = [word for word in said if word.logged_ms + (margin_ms if word.out else 0) < sent_ms]
-    last = max(known, key=lambda word: (word.received_at, word.out), default=None)
-    return last if last is not None and last.out else None
+    words = sorted(known, key=lambda word: (word.received_at, word.out), reverse=True)
+    if not words or not words[0].out:
+        return None
+    replies = {word.reply for word in takewhile(lambda word: word.out and word.reply, words)}
+    return None if confirms in replies else words[0]
 
 
 async def audit_consent(kafka: KafkaConnection, reader_lag: float) -> Audit:

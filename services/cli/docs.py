@@ -40,7 +40,7 @@ Not settings of a service, and read from the environment only:
 """
 
 BOUNDS = {"gt": "above {:,}", "ge": "{:,} or more", "lt": "below {:,}", "le": "at most {:,}",
-          "min_length": "{} characters or more"}  # fmt: skip
+          "min_length": "{} characters or more", "max_length": "at most {:,} characters"}  # fmt: skip
 WORDS = {"int": "whole number", "float": "number", "str": "text", "Path": "path", "SecretStr": "secret"}
 
 

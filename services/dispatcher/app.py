@@ -17,6 +17,7 @@ from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
 from infra.sinch.wire.parts import parts
+from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
 from services.dispatcher.doubts import Doubts
@@ -67,21 +68,17 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         await readers.register(await scanner.partitions(FENCING))
 
     sending = _sending(settings)
+    first_look = sending.first_look(None, world.clock.wall())
     settlement = Settlement(pool, ledger.owner, voice, world)
     grace = settings.dispatch_deadline + settings.sinch_http_timeout + settings.dispatch_margin
     recovery = Recovery(
         doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
-        rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=sending.first_look(None, world.clock.wall()),
+        rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=first_look,
     )  # fmt: skip
     outcomes = Outcomes(
-        client=client,
-        settlement=settlement,
-        voice=voice,
-        world=world,
-        sending=sending,
-        grace=grace,
+        client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,
         slots=asyncio.Semaphore(settings.dispatch_in_flight),
-    )
+    )  # fmt: skip
     dispatch = Dispatch(
         ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,
         limits=Limits(settings.dispatch_in_flight, settings.dispatch_deadline),
@@ -91,28 +88,38 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         ("taking back", TakingBack(pool, voice, client, world).run()),
         ("follow-ups", FollowUps(pool, world, settings.follow_up_gather).run()),
         ("orphans", Orphans(pool, voice, world).run()),
-        ("silence", Silence(pool, voice, client, world).run()),
+        ("silence", Silence(pool, voice, client, world, settings.pull_margin).run()),
         ("dispatch", dispatch.run()),
     ):
         await stack.enter_async_context(world.tasks.running(name, loop))
     stack.push_async_callback(dispatch.drain)
 
+    reader, intake = _intake(settings, world, IntakeStore(pool, settings.sinch_mps, first_look), readers, voice)
+    await reader.start()
+    stack.push_async_callback(reader.stop)
+    return intake
+
+
+def _intake(
+    settings: Settings, world: World, store: IntakeStore, readers: Readers, voice: Voice
+) -> tuple[Reader, Intake]:
     intake: Intake
     reader = Reader(
-        kafka,
+        connection_from(settings),
         world,
         topics=READ,
         group=SERVICE,
-        member=member,
+        member=f"{SERVICE}-{settings.replica}",
         load_offsets=lambda partitions: intake.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
         max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
     )
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else ""
-    store = IntakeStore(pool, settings.sinch_mps)
-    intake = Intake(reader=reader, store=store, readers=readers, voice=voice, clock=world.clock, privacy_key=key)
-    await reader.start()
-    stack.push_async_callback(reader.stop)
-    return intake
+    confirmations = Confirmations(settings.consent_opt_out_confirmation, settings.consent_opt_in_confirmation)
+    intake = Intake(
+        reader=reader, store=store, readers=readers, voice=voice, world=world, privacy_key=key,
+        confirmations=confirmations,
+    )  # fmt: skip
+    return reader, intake
 
 
 def _account(settings: Settings) -> Account:
@@ -142,7 +149,7 @@ def _sending(settings: Settings) -> Sending:
         log.warning(
             "no_callback_url", hint="set BASE_URL to the public address of this service to get delivery reports"
         )
-    return Sending(settings.sinch_number, address, margin=settings.pull_margin)
+    return Sending(settings.sinch_number, address, margin=settings.pull_margin, patience=settings.pull_after_silence)
 
 
 def callback_url(settings: Settings) -> str | None:

@@ -4,6 +4,11 @@ from collections.abc import Sequence
 
 from infra.postgres.pool import Connection
 
+CONFIRMABLE = """
+SELECT recipient::text FROM dispatch.consent
+WHERE recipient = ANY ($1::bigint[]) AND confirmable = $2::text::uuid
+"""
+
 
 class OptOuts:
     """The fence. Versions are given out one writer at a time, so a claim sees all that was committed before it."""
@@ -26,3 +31,9 @@ class OptOuts:
     def among(self, recipients: Sequence[str]) -> list[str]:
         """Those of them who opted out."""
         return sorted(self._out.intersection(recipients)) if self._out else []
+
+
+async def not_confirmable(connection: Connection, confirms: str, recipients: Sequence[str]) -> list[str]:
+    """Those of them to whom reply `confirms` may not, or not any more, be confirmed: another decision came after it."""
+    rows = await connection.fetch(CONFIRMABLE, [int(recipient) for recipient in recipients], confirms)
+    return sorted(set(recipients).difference(row["recipient"] for row in rows))

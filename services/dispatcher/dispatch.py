@@ -91,8 +91,10 @@ class Dispatch:
             claim = await self._ledger.claim_due(min(free, 2 * self._limits.in_flight))
             self._world.at("claim.after")
             self._explain(claim)
-            for reference, recipients in claim.suppressed:
-                await self._voice.say(offers.suppressed(reference, recipients, self._world.clock.wall()))
+            for out in claim.suppressed:
+                await self._voice.say(
+                    offers.suppressed(out.reference, out.recipients, out.why, self._world.clock.wall())
+                )
             if claim.rows:
                 self._rows += len(claim.rows)
                 self._spawn(f"claim of {len(claim.rows)}", self._start(claim.rows, deadline))

@@ -10,8 +10,9 @@ from contracts.events import DeadLetter, RecipientOptedOut, UnreadableEventError
 from contracts.identity import Reference, derived_id, pseudonym
 from infra.kafka.log import Entry, LogUnavailable, Partition, Reader, Record
 from infra.process.metrics import DEAD_LETTERS
-from infra.process.world import Clock, iso
+from infra.process.world import World, iso
 from services.dispatcher import offers
+from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.intake_store import IntakeStore, Noted
 from services.dispatcher.readers import Readers
 from services.dispatcher.say import Voice
@@ -32,14 +33,23 @@ class Intake:
     """The loop: read, take in with the offsets, tell Kafka how far we are."""
 
     def __init__(
-        self, *, reader: Reader, store: IntakeStore, readers: Readers, voice: Voice, clock: Clock, privacy_key: str
+        self,
+        *,
+        reader: Reader,
+        store: IntakeStore,
+        readers: Readers,
+        voice: Voice,
+        world: World,
+        privacy_key: str,
+        confirmations: Confirmations,
     ) -> None:
         self._reader = reader
         self._store = store
         self._readers = readers
         self._voice = voice
-        self._clock = clock
+        self._world, self._clock = world, world.clock
         self._privacy_key = privacy_key
+        self._confirmations = confirmations
         self._next: dict[Partition, int] = {}
         self._looked = 0.0
         self._committed = 0.0
@@ -97,7 +107,8 @@ class Intake:
     async def _say(self, noted: Noted) -> None:
         """What the ledger learned from the log, in the log."""
         now = self._clock.wall()
-        entries = [offers.accepted(reference, batch_id, now, recovered=True) for reference, batch_id in noted.recovered]
+        entries = self._confirmations.asked_by(noted.replies, now)
+        entries += [offers.accepted(r, batch_id, now, recovered=True) for r, batch_id in noted.recovered]
         scheduled: defaultdict[tuple[Reference, str, str], list[str]] = defaultdict(list)
         for follow_up in noted.follow_ups:
             scheduled[follow_up.reference, follow_up.due_at, follow_up.why].append(follow_up.recipient)
@@ -107,6 +118,7 @@ class Intake:
             else:
                 entries.append(offers.follow_up_scheduled(reference, recipients, due_at, now))
         await self._voice.say(*entries)
+        self._world.at("intake.said")
 
     async def _say_opt_outs(self, taken: Taken) -> None:
         """A delivery code that says that the recipient opted out is consent withdrawn."""

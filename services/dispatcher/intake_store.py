@@ -3,18 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.events import CampaignCancelled, CampaignPaused
+from contracts.events import CampaignCancelled, CampaignPaused, ConsentEvent
 from contracts.identity import Reference
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets
 from infra.postgres.pool import Connection, Pool
+from services.dispatcher.consent_store import take_in_consent
 from services.dispatcher.keys import columns, reference_of
 from services.dispatcher.settlement import Settlement
 from services.dispatcher.taken import Taken
 
 OFFSETS = Offsets("dispatch.offsets")
-CONSENT_LOCK = 0x434F4E53
-"""Writers of consent one after the other, so that versions become visible in their order."""
 PRIORITY_SECONDS = 600
 """What one step of priority is worth: it passes what has waited less long than that, so nothing starves."""
 
@@ -31,21 +30,27 @@ class FollowUp:
 
 @dataclass(slots=True)
 class Noted:
-    """What must be said in the log before the transaction commits."""
+    """What must be said in the log before the transaction commits; `replies` that changed what their number wants."""
 
     recovered: list[tuple[Reference, str]]
     follow_ups: list[FollowUp]
+    replies: list[ConsentEvent]
 
 
 Say = Callable[[Noted], Awaitable[None]]
 
 
 class IntakeStore:
-    """Schema `dispatch`, the side of the log. `rate`: recipients a second, for the order among chunks."""
+    """Schema `dispatch`, the side of the log.
 
-    def __init__(self, pool: Pool, rate: float) -> None:
+    `rate`: recipients a second, for the order among chunks; `first_look`: seconds from the discovery of an accepted batch
+    until its reports are asked for.
+    """
+
+    def __init__(self, pool: Pool, rate: float, first_look: float) -> None:
         self._pool = pool
         self._rate = rate
+        self._first_look = first_look
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The next offset to take in."""
@@ -62,13 +67,14 @@ class IntakeStore:
             await OFFSETS.move(connection, offsets)
             await self._add_requests(connection, taken)
             await _decide(connection, taken)
-            await _consent(connection, taken)
+            replies = await take_in_consent(connection, taken.consent)
             await _doubt_unknown(connection, taken)
             await _add_orphans(connection, taken)
             if taken.blocked:
                 await connection.execute(Settlement.BLOCK, taken.blocked)
-            noted = Noted(await _proven(connection, taken), await _follow_ups(connection, taken))
-            if noted.recovered or noted.follow_ups:
+            proven = await _proven(connection, taken, self._first_look)
+            noted = Noted(proven, await _follow_ups(connection, taken), replies)
+            if noted.recovered or noted.follow_ups or noted.replies:
                 await say(noted)
 
     async def _add_requests(self, connection: Connection, taken: Taken) -> None:
@@ -151,23 +157,6 @@ async def _decide(connection: Connection, taken: Taken) -> None:
         await connection.execute(DECIDE, event.campaign_id, paused, cancelled, by, event.occurred_at, event.event_id)
 
 
-CONSENT = """
-INSERT INTO dispatch.consent AS c (recipient, opted_out, decided_at, version)
-SELECT recipient::bigint, opted_out, decided_at::timestamptz, nextval('dispatch.consent_versions')
-FROM unnest($1::text[], $2::boolean[], $3::text[]) AS n (recipient, opted_out, decided_at)
-ON CONFLICT (recipient) DO UPDATE SET
-    opted_out = excluded.opted_out, decided_at = excluded.decided_at, version = excluded.version
-WHERE (excluded.decided_at, excluded.opted_out) > (c.decided_at, c.opted_out)
-"""
-
-
-async def _consent(connection: Connection, taken: Taken) -> None:
-    if taken.consent:
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", CONSENT_LOCK)
-        said = taken.consent.values()
-        await connection.execute(CONSENT, list(taken.consent), [out for _, out in said], [at for at, _ in said])
-
-
 DOUBT_UNKNOWN = """
 UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL, claims = $5, attempted_at = $6::text::timestamptz,
     next_look_at = now()
@@ -225,7 +214,8 @@ async def _add_orphans(connection: Connection, taken: Taken) -> None:
 ANY_DOUBT = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'in_doubt')"
 
 PROVEN = """
-UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(), next_look_at = NULL
+UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(),
+    next_look_at = now() + $6 * interval '1 second'
 FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $5::text[]) AS n (campaign_id, chunk, attempt, part, batch_id)
 WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
   AND b.state = 'in_doubt'
@@ -233,11 +223,11 @@ RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id
 """
 
 
-async def _proven(connection: Connection, taken: Taken) -> list[tuple[Reference, str]]:
+async def _proven(connection: Connection, taken: Taken, first_look: float) -> list[tuple[Reference, str]]:
     """Any report with an offer's reference proves that Sinch has it."""
     if not taken.reported or not await connection.fetchval(ANY_DOUBT):
         return []
-    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()))
+    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()), first_look)
     return [(reference_of(row), row["batch_id"]) for row in rows]
 
 

@@ -11,7 +11,7 @@ from contracts.events import CampaignRequested
 from contracts.identity import Reference
 from infra.postgres.pool import SERVER_SETTINGS, Connection, Pool
 from services.dispatcher import rate
-from services.dispatcher.consented import OptOuts
+from services.dispatcher.consented import OptOuts, not_confirmable
 from services.dispatcher.keys import columns, key, reference_of
 from services.dispatcher.rate import Pace
 
@@ -23,6 +23,9 @@ IN_ORDER = dict.fromkeys(
 )
 """The next few due rows are the first of an index. A planner without fresh statistics sorts ten thousand to find them
 (measured: 116 ms a claim)."""
+
+OPTED_OUT = "opted out"
+DECIDED_SINCE = "the reply that this would confirm is not the last decision about the number"
 
 _request: msgspec.json.Decoder[CampaignRequested] = msgspec.json.Decoder(CampaignRequested)
 
@@ -39,16 +42,25 @@ class Claimed:
     expires_in: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Who was taken out of an offer, and why."""
+
+    reference: Reference
+    recipients: list[str]
+    why: str
+
+
 @dataclass(slots=True)
 class Claim:
     """What one claim gave.
 
-    `suppressed`: who was taken out of each, for the log; `wait`: seconds until it is worth asking again when there was
-    nothing; `why` nothing can be claimed at all.
+    `suppressed` is for the log; `wait`: seconds until it is worth asking again when there was nothing; `why` nothing
+    can be claimed at all.
     """
 
     rows: list[Claimed] = field(default_factory=list)
-    suppressed: list[tuple[Reference, list[str]]] = field(default_factory=list)
+    suppressed: list[Suppressed] = field(default_factory=list)
     wait: float = 0.0
     why: str = ""
 
@@ -148,9 +160,9 @@ class Ledger:
         """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""
         claim, keep, changed = Claim(), list[Claimed](), set[Reference]()
         for row in due:
-            out = self._opt_outs.among(row.recipients)
+            out, why = await self._left_out(row)
             if out:
-                claim.suppressed.append((row.reference, out))
+                claim.suppressed.append(Suppressed(row.reference, out, why))
                 row = _without(row, out)  # noqa: PLW2901 - the row goes on without them
                 changed.add(row.reference)
             if row.recipients:
@@ -160,9 +172,18 @@ class Ledger:
         going = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
         claim.rows = keep[:going]
         gone = {row.reference for row in keep[going:]}
-        claim.suppressed = [(reference, out) for reference, out in claim.suppressed if reference not in gone]
+        claim.suppressed = [suppressed for suppressed in claim.suppressed if suppressed.reference not in gone]
         await self._mark(claim.rows, changed)
         return claim
+
+    async def _left_out(self, row: Claimed) -> tuple[list[str], str]:
+        """Which recipients must not get it, and why.
+
+        The confirmation of a reply passes the opt-out that this reply was, and no other.
+        """
+        if row.request.confirms is None:
+            return self._opt_outs.among(row.recipients), OPTED_OUT
+        return await not_confirmable(self._session, row.request.confirms, row.recipients), DECIDED_SINCE
 
     PAY = "UPDATE dispatch.plan SET paid_until = $1"
 

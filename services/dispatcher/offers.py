@@ -49,20 +49,23 @@ POLL_SECONDS = 10.0
 class Sending:
     """What every batch of this installation has in common. Without `callback_url` reports must be fetched.
 
-    `margin`: seconds after a batch has expired until missing reports are fetched.
+    `margin`: seconds after a batch has expired until missing reports are fetched; `patience`: seconds after Sinch
+    accepted it until they are in any case, 0: never before it has expired.
     """
 
     sender: str | None
     callback_url: str | None
     delivery_report: str = "per_recipient"
     margin: float = 600.0
+    patience: float = 0.0
 
     def first_look(self, expire_at: str | None, now: datetime) -> float:
         """Seconds until the reports of a batch accepted now are asked for, if they have not all come by then."""
         if self.callback_url is None:
             return POLL_SECONDS
         end = datetime.fromisoformat(expire_at) if expire_at else now + LONGEST
-        return max(0.0, (end - now).total_seconds()) + self.margin
+        after_its_end = max(0.0, (end - now).total_seconds()) + self.margin
+        return min(after_its_end, self.patience or after_its_end)
 
 
 def as_batch(offer: Offer, sending: Sending) -> SendBatch:
@@ -103,6 +106,7 @@ def attempted(offer: Offer, sender: str, now: datetime) -> Entry:
             sender=sender,
             reason=offer.reason,
             claim=offer.claim,
+            confirms=offer.request.confirms,
         ),
     )
 
@@ -149,13 +153,13 @@ def in_doubt(reference: Reference, why: str, now: datetime) -> Entry:
     )
 
 
-def suppressed(reference: Reference, recipients: list[str], now: datetime) -> Entry:
-    """RecipientsSuppressed: they opted out."""
+def suppressed(reference: Reference, recipients: list[str], why: str, now: datetime) -> Entry:
+    """RecipientsSuppressed: they opted out, or what this confirms is not their last word."""
     event = RecipientsSuppressed(
         event_id=derived_id("RecipientsSuppressed", str(reference), *recipients),
         **_common(reference, now),
         recipients=recipients,
-        reason="opted out",
+        reason=why,
     )
     return _entry(reference, event)
 

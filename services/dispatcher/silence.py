@@ -1,14 +1,16 @@
-"""Batches whose reports did not all come: fetched from Sinch, and after its window given up as never told."""
+"""Batches whose reports did not all come: fetched from Sinch, and after its window given up as never told.
 
-from collections.abc import Iterator
+The first look is after `PULL_AFTER_SILENCE`, the next ones after pauses that grow, and one right after the batch expired.
+"""
+
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from contracts import topics
-from contracts.events import DeliveryReported, ReportNeverCame, encode
+from contracts.events import ReportNeverCame, encode
 from contracts.identity import Reference, derived_id
-from contracts.statuses import standing_of
 from infra.kafka.log import Entry
 from infra.postgres.pool import Pool
 from infra.process.world import World, iso
@@ -17,6 +19,8 @@ from infra.sinch.outcomes import SinchError
 from infra.sinch.wire.callbacks import BatchReport
 from services.dispatcher.doubt import LISTED_SECONDS
 from services.dispatcher.keys import reference_of
+from services.dispatcher.offers import LONGEST
+from services.dispatcher.pulled import Shown, is_complete, news, recipients_of
 from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)
@@ -33,13 +37,21 @@ WITH due AS (
     WHERE state = 'accepted' AND next_look_at <= now() ORDER BY next_look_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE dispatch.batches b
-SET next_look_at = now() + least($3, greatest($2, extract(epoch FROM now() - b.accepted_at))) * interval '1 second'
-FROM due JOIN dispatch.chunks k USING (campaign_id, chunk)
+SET next_look_at = least(
+    now() + least($3, greatest($2, extract(epoch FROM now() - b.accepted_at))) * interval '1 second',
+    CASE WHEN coalesce(c.expire_at, b.accepted_at + $4::interval) + $5::interval > now()
+         THEN coalesce(c.expire_at, b.accepted_at + $4::interval) + $5::interval END)
+FROM due JOIN dispatch.campaigns c USING (campaign_id)
 WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
 RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id,
           extract(epoch FROM now() - b.accepted_at)::float8 AS age,
           (SELECT l.settled >= l.members FROM live.batches l WHERE l.campaign_id = b.campaign_id AND l.chunk = b.chunk
            AND l.attempt = b.attempt AND l.part = b.part) AS complete
+"""
+
+SHOWN = """
+SELECT m.recipient::text, m.attempt, m.provider_status FROM live.messages m
+WHERE m.campaign_id = $1 AND m.chunk = $2 AND m.recipient = ANY ($3::bigint[])
 """
 
 SILENT = """
@@ -55,17 +67,22 @@ WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Asks for what was not told. What the tables show (schema `live`) only saves questions: it decides nothing."""
+    """Asks for what was not told. `margin`: seconds after a batch expired until it is asked for.
+
+    What the tables show (schema `live`) only saves questions and repetitions: it decides nothing.
+    """
 
     pool: Pool
     voice: Voice
     client: SinchClient
     world: World
+    margin: float
 
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            rows = await self.pool.fetch(DUE, MOST_AT_ONCE, LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            pauses = LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+            rows = await self.pool.fetch(DUE, MOST_AT_ONCE, *pauses, LONGEST, timedelta(seconds=self.margin))
             for row in rows:
                 await self._look(reference_of(row), row["batch_id"], row["age"], complete=bool(row["complete"]))
             if len(rows) < MOST_AT_ONCE:
@@ -81,11 +98,19 @@ class Silence:
             log.warning("reports_not_fetched", batch_id=batch_id, why=str(error))
             report = None
         if report is not None:
-            await self.voice.say(*_pulled(report, reference, iso(self.world.clock.wall())))
-        if report is not None and _is_complete(report):
+            await self._say_news(report, reference)
+        if report is not None and is_complete(report):
             await self._close(reference)
         elif age > LISTED_SECONDS:
             await self._never_came(reference, batch_id)
+
+    async def _say_news(self, report: BatchReport, reference: Reference) -> None:
+        r, recipients = reference, recipients_of(report)
+        rows = await self.pool.fetch(SHOWN, r.campaign_id, r.chunk, [int(recipient) for recipient in recipients])
+        shown = {row["recipient"]: Shown(row["attempt"], row["provider_status"]) for row in rows}
+        entries = news(report, r, shown, iso(self.world.clock.wall()))
+        log.info("reports_fetched", client_reference=str(r), recipients=len(recipients), news=len(entries))
+        await self.voice.say(*entries)
 
     async def _never_came(self, reference: Reference, batch_id: str) -> None:
         r = reference
@@ -108,29 +133,3 @@ class Silence:
     async def _close(self, reference: Reference) -> None:
         r = reference
         await self.pool.execute(CLOSE, r.campaign_id, r.chunk, r.attempt, r.part)
-
-
-def _is_complete(report: BatchReport) -> bool:
-    return bool(report.statuses) and all(standing_of(line.status).final for line in report.statuses)
-
-
-def _pulled(report: BatchReport, reference: Reference, now: str) -> Iterator[Entry]:
-    """The fetched report as ordinary events, an id for each status of each recipient. It carries no time of its own."""
-    r = reference
-    for line in report.statuses:
-        for recipient in line.recipients or ():
-            event = DeliveryReported(
-                event_id=derived_id("pull", report.batch_id, recipient, line.status, line.code),
-                occurred_at=now,
-                batch_id=report.batch_id,
-                recipient=recipient,
-                status=line.status,
-                code=line.code,
-                campaign_id=r.campaign_id,
-                chunk=r.chunk,
-                attempt=r.attempt,
-                part=r.part,
-                client_reference=str(r),
-                source="pull",
-            )
-            yield Entry(topics.DELIVERY_REPORTS, r.key, encode(event))

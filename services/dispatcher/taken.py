@@ -1,7 +1,7 @@
 """What records mean to the ledger. Pure: events in, what is to be taken in out.
 
 From the requests: work. From our own attempts: what a restored ledger does not know. From the reports: proof that an
-offer arrived, failures that may pass, opt-outs, a blocked account, orphans. From control and consent: their last word.
+offer arrived, failures that may pass, opt-outs, a blocked account, orphans. From control and consent: each word, in its order.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ DELIVERED = "delivered"
 
 @dataclass(slots=True)
 class Taken:
-    """Everything that a number of records says, each once."""
+    """Everything that a number of records says."""
 
     requests: dict[tuple[str, int], tuple[e.CampaignRequested, bytes]] = field(default_factory=dict)
     attempts: list[e.SendAttempted] = field(default_factory=list)
     decisions: list[e.ControlEvent] = field(default_factory=list)
-    consent: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    consent: list[e.ConsentEvent] = field(default_factory=list)
     reported: dict[Reference, str] = field(default_factory=dict)
     failed: list[e.DeliveryReported] = field(default_factory=list)
     delivered: set[tuple[str, str]] = field(default_factory=set)
@@ -42,11 +42,6 @@ class Taken:
     def requested(self, event: e.CampaignRequested, raw: bytes) -> None:
         """A chunk to send."""
         self.requests[event.campaign_id, event.chunk] = event, raw
-
-    def consented(self, event: e.RecipientOptedOut | e.RecipientOptedIn, _raw: bytes) -> None:
-        """The latest word counts, by Sinch's `received_at`; a tie counts as opted out."""
-        said = (event.received_at, isinstance(event, e.RecipientOptedOut))
-        self.consent[event.recipient] = max(self.consent.get(event.recipient, said), said)
 
     def report(self, event: e.DeliveryReported, raw: bytes) -> None:
         """What became of one message."""
@@ -76,8 +71,8 @@ _HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {
     e.CampaignPaused: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignResumed: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignCancelled: lambda taken, event, _: taken.decisions.append(event),
-    e.RecipientOptedOut: Taken.consented,
-    e.RecipientOptedIn: Taken.consented,
+    e.RecipientOptedOut: lambda taken, event, _: taken.consent.append(event),
+    e.RecipientOptedIn: lambda taken, event, _: taken.consent.append(event),
     e.DeliveryReported: Taken.report,
     e.BatchReported: Taken.reported_batch,
 }

@@ -121,6 +121,7 @@ def _decision(reply: InboundReceived, found: tuple[Wish, str] | None) -> Recipie
         received_at=reply.received_at,
         source="reply",
         keyword=found[1],
+        originator=reply.originator,
     )
 
 

@@ -49,6 +49,27 @@ def test_a_known_opt_out_counts_unless_taken_back(said: list[Said], sent_ms: int
     assert (known_opt_out(said, sent_ms, MARGIN_MS) is not None) == broken
 
 
+def reply(logged_ms: int, received: int, event_id: str) -> Said:
+    """A reply that opts out."""
+    return Said(logged_ms, _at(received), out=True, reply=event_id)
+
+
+@pytest.mark.parametrize(
+    ("said", "broken"),
+    [
+        ([reply(10_000, 1, "A")], False),
+        ([reply(10_000, 1, "A"), reply(11_000, 2, "B")], False),
+        ([reply(10_000, 1, "B")], True),
+        ([out(9_000, 0), reply(10_000, 1, "A")], False),
+        ([reply(10_000, 1, "A"), out(11_000, 2)], True),
+        ([reply(10_000, 1, "A"), in_(11_000, 2), reply(12_000, 3, "B")], True),
+    ],
+)
+def test_a_confirmation_passes_only_the_reply_that_it_confirms(said: list[Said], broken: bool) -> None:
+    """A repetition of it by another reply is no other decision; an opt-out by any other way is."""
+    assert (known_opt_out(said, 50_000, MARGIN_MS, "A") is not None) == broken
+
+
 def _record(event: Event, logged_ms: int) -> Any:
     return SimpleNamespace(value=encode(event), timestamp=logged_ms)
 

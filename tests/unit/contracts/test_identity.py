@@ -1,11 +1,12 @@
 """References, keys and derived ids."""
 
-from uuid import UUID, uuid5
+from datetime import UTC, datetime
+from uuid import RFC_4122, UUID, uuid5
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.identity import _EVENTS, Reference, derived_id, parse_reference, pseudonym
+from contracts.identity import _EVENTS, Reference, derived_campaign_id, derived_id, parse_reference, pseudonym
 
 references = st.builds(
     Reference,
@@ -39,6 +40,14 @@ def test_a_reference_with_more_behind_it_is_foreign() -> None:
     assert parse_reference("01930a6e-4c00-7a31-9c55-2f4c7e9d1a01.0.1.c") is None
     assert parse_reference("01930a6e-4c00-7a31-9c55-2f4c7e9d1a01.00.1") is None
     assert parse_reference("01930a6e-4c00-7a31-9c55-2f4c7e9d1a01.0.1\n") is None
+
+
+def test_a_derived_campaign_id_is_a_uuid7_of_its_moment() -> None:
+    """It sorts among the others by its time, and is the same for the same campaign only."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    first = UUID(derived_campaign_id(at, "a"))
+    assert (first.version, first.variant, first.int >> 80) == (7, RFC_4122, 1_772_366_400_000)
+    assert derived_campaign_id(at, "a") == str(first) != derived_campaign_id(at, "b")
 
 
 def test_a_derived_id_is_a_uuid5() -> None:

@@ -41,24 +41,6 @@ def test_a_code_413_blocks_everything() -> None:
     assert taken.blocked is not None
 
 
-def test_a_stop_and_a_start_of_the_same_moment_are_a_stop() -> None:
-    """In either order of arrival, and an older START never undoes a STOP."""
-    stop = {
-        "event_id": derived_id("s"),
-        "occurred_at": AT,
-        "recipient": "15550000001",
-        "received_at": AT,
-        "source": "reply",
-    }
-    out, back = e.RecipientOptedOut(**stop), e.RecipientOptedIn(**stop)
-    orders: list[list[e.ConsentEvent]] = [[out, back], [back, out]]
-    for events in orders:
-        taken = Taken()
-        for event in events:
-            taken.take(event, b"")
-        assert taken.consent == {"15550000001": (AT, True)}
-
-
 def test_a_report_without_a_reference_of_ours_is_an_orphan() -> None:
     """Until its batch is known."""
     taken, orphan = Taken(), report(campaign_id=None, chunk=None, attempt=None)

@@ -39,6 +39,19 @@ def test_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert (settings.port, settings.sinch_mps) == (5000, 7)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("Bye ${name}", "may hold no placeholder ${…}"), ("x" * 2_001, "must have at most 2000 characters")],
+)
+def test_a_confirmation_is_a_text_that_can_be_sent_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    """Said at the start, not by a 400 of Sinch's for everybody who wrote STOP."""
+    with pytest.raises(SettingsError) as refusal:
+        _load(monkeypatch, CONSENT_OPT_OUT_CONFIRMATION=text)
+    assert words in str(refusal.value)
+
+
 def test_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty value counts as none, so that `.env.example` can be copied as it stands."""
     assert _load(monkeypatch, SINCH_API_TOKEN="", PORT="").port == 3000

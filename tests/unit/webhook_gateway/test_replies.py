@@ -22,8 +22,8 @@ def test_a_stop_is_a_reply_and_a_decision() -> None:
     assert isinstance(decision, RecipientOptedOut)
     assert (kind, topic, consent, reply.keyword) == ("mo_text", topics.INBOUND_MESSAGES, topics.CONSENT, "STOP")
     assert key == same == pseudonym("12015555555", "k" * 16)
-    assert (decision.recipient, decision.received_at, decision.source, decision.keyword) == (
-        "12015555555", "2024-06-06T07:52:37.386Z", "reply", "STOP",
+    assert (decision.recipient, decision.received_at, decision.source, decision.keyword, decision.originator) == (
+        "12015555555", "2024-06-06T07:52:37.386Z", "reply", "STOP", "12017777777",
     )  # fmt: skip
     assert "12015555555" not in key
 

@@ -116,3 +116,23 @@ def orphans(events: Iterable[e.AnyEvent]) -> set[str]:
     reports = [r for r in events if isinstance(r, e.DeliveryReported)]
     alone = {r.event_id for r in reports if r.campaign_id is None}
     return alone - {r.event_id for r in reports if r.campaign_id is not None}
+
+
+def incidents(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, int, int]]:
+    """(campaign_id, recipient, attempt, later attempt) of which both were reported, and no follow-up lies between."""
+    reported: dict[tuple[str, int], set[int]] = {}
+    scheduled: dict[tuple[str, int], set[int]] = {}
+    for event in events:
+        match event:
+            case e.DeliveryReported(campaign_id=str(campaign), attempt=int(attempt)):
+                reported.setdefault((campaign, int(event.recipient)), set()).add(attempt)
+            case e.FollowUpScheduled():
+                for r in event.recipients:
+                    scheduled.setdefault((event.campaign_id, int(r)), set()).add(event.attempt)
+    return {
+        (*whom, first, second)
+        for whom, attempts in reported.items()
+        for first in attempts
+        for second in attempts
+        if first < second and not any(first <= n < second for n in scheduled.get(whom, ()))
+    }

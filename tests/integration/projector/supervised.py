@@ -1,13 +1,17 @@
 """The projector as `heliograph run` keeps it: a process that is started again whenever it ends."""
 
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from infra.kafka.log import KafkaConnection
 from infra.process.ports import free_port
 from infra.process.supervisor import Program, Supervisor
 from infra.process.world import World
+from tests.integration.projector.comparing import assert_is_reference, assert_nothing_is_parked
 from tests.integration.projector.processes import caught_up, environment, folded
+from tests.integration.projector.traffic import Said
 from tests.waiting import until
 
 READY_SECONDS = 60.0
@@ -69,3 +73,21 @@ class Supervised:
     async def catches_up(self, within: float = 60.0) -> None:
         """Wait until everything in the log is folded."""
         await until(lambda: caught_up(self.kafka, self.dsn), f"everything folded; {self.said()[-1500:]}", within)
+
+
+@asynccontextmanager
+async def supervised(kafka: KafkaConnection, dsn: str, folder: Path, world: World) -> AsyncIterator[Supervised]:
+    """A projector that runs and is kept running until the context is left."""
+    projector = Supervised(kafka, dsn, folder, world)
+    try:
+        await projector.start()
+        yield projector
+    finally:
+        await projector.stop()
+
+
+async def ends_as_the_reference(projector: Supervised, said: Sequence[Said]) -> None:
+    """Wait until everything is folded: nothing is lost, nothing is there twice, nothing is put aside."""
+    await projector.catches_up()
+    await assert_nothing_is_parked(projector.kafka)
+    await assert_is_reference(projector.dsn, said)

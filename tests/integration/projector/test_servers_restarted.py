@@ -13,10 +13,9 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.process.ports import free_port
 from infra.process.world import World
 from tests.integration.kafka.brokers import Broker
-from tests.integration.projector.comparing import assert_is_reference, assert_nothing_is_parked
 from tests.integration.projector.other_facts import other_facts
 from tests.integration.projector.servers import end, running_postgres
-from tests.integration.projector.supervised import Supervised
+from tests.integration.projector.supervised import ends_as_the_reference, supervised
 from tests.integration.projector.traffic import Said, traffic
 from tests.places import make_template, own_database, own_topics
 
@@ -44,26 +43,9 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embe
     await broker.stop()
 
 
-@asynccontextmanager
-async def _supervised(kafka: KafkaConnection, dsn: str, folder: Path, world: World) -> AsyncIterator[Supervised]:
-    projector = Supervised(kafka, dsn, folder, world)
-    await projector.start()
-    try:
-        yield projector
-    finally:
-        await projector.stop()
-
-
 def _parts(seed: int, parts: int) -> list[list[Said]]:
     said = [*traffic(parts * PART_RECORDS * 10 // 31, seed=seed), *other_facts(seed=seed)]
     return [said[n::parts] for n in range(parts)]
-
-
-async def _ends_as_the_reference(projector: Supervised, parts: list[list[Said]]) -> None:
-    """Nothing lost, nothing twice, nothing put aside."""
-    await projector.catches_up()
-    await assert_nothing_is_parked(projector.kafka)
-    await assert_is_reference(projector.dsn, [said for part in parts for said in part])
 
 
 async def test_postgres_restarted_while_folding_changes_nothing(
@@ -75,7 +57,7 @@ async def test_postgres_restarted_while_folding_changes_nothing(
     async with (
         _appending(kafka, world) as appender,
         own_database(administrator, "migrated_template") as dsn,
-        _supervised(kafka, dsn, tmp_path, world) as projector,
+        supervised(kafka, dsn, tmp_path, world) as projector,
     ):
         for how, part in zip(HOW, parts, strict=True):
             await appender.append_all([s.entry for s in part], within=60)
@@ -84,7 +66,7 @@ async def test_postgres_restarted_while_folding_changes_nothing(
             await projector.starts_again(2)  # both of them in vain
             await server.start()
             appended += len(part)
-        await _ends_as_the_reference(projector, parts)
+        await ends_as_the_reference(projector, [said for part in parts for said in part])
 
 
 async def test_kafka_restarted_while_folding_changes_nothing(
@@ -95,7 +77,7 @@ async def test_kafka_restarted_while_folding_changes_nothing(
     async with (
         own_topics(broker.bootstrap_servers) as kafka,
         _appending(kafka, world) as appender,
-        _supervised(kafka, database, tmp_path, world) as projector,
+        supervised(kafka, database, tmp_path, world) as projector,
     ):
         for how, part in zip(HOW, parts, strict=True):
             middle = len(part) // 2
@@ -105,7 +87,7 @@ async def test_kafka_restarted_while_folding_changes_nothing(
                 await end(broker, how)
                 await broker.start()
             appended += len(part)
-        await _ends_as_the_reference(projector, parts)
+        await ends_as_the_reference(projector, [said for part in parts for said in part])
 
 
 async def test_kafka_frozen_while_folding_changes_nothing(
@@ -116,14 +98,14 @@ async def test_kafka_frozen_while_folding_changes_nothing(
     async with (
         own_topics(broker.bootstrap_servers) as kafka,
         _appending(kafka, world) as appender,
-        _supervised(kafka, database, tmp_path, world) as projector,
+        supervised(kafka, database, tmp_path, world) as projector,
     ):
         await appender.append_all([s.entry for s in before], within=60)
         await projector.folds(1)
         async with _pouring(appender, meanwhile):
             with Broker(broker).frozen():
                 await projector.says(FROZEN)
-        await _ends_as_the_reference(projector, [before, meanwhile])
+        await ends_as_the_reference(projector, [*before, *meanwhile])
 
 
 @asynccontextmanager

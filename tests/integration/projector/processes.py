@@ -24,21 +24,12 @@ class Projectors:
 
     async def start(self, replica: str, build: int | None = None) -> Child:
         """Start (again) the replica of that name."""
-        environment = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
-            "KAFKA_TOPIC_PREFIX": self._kafka.topic_prefix,
-            "DATABASE_URL": self._dsn,
-            "REPLICA": replica,
-            "METRICS_PORT": "0",
-            "LOG_FORMAT": "json",
-        }
         more = [] if build is None else ["--build", str(build)]
         name = replica if build is None else f"{replica} of {build}"
         self.running[name] = await start_child(
             [sys.executable, "-m", "services.cli", "projector", *more],
             name=name,
-            env=environment,
+            env=environment(self._kafka, self._dsn, replica),
             cwd=ROOT,
             output=self._logs / f"{name}.log",
         )
@@ -63,9 +54,27 @@ class Projectors:
 
     async def caught_up(self, build: int = 1) -> bool:
         """Whether everything in the log is folded into that build."""
-        async with Scanner(self._kafka) as scanner:
-            bounds = await scanner.bounds(await scanner.partitions(FOLDED))
-        return await folded(self._dsn, build) == {p: end for p, (_, end) in bounds.items() if end}
+        return await caught_up(self._kafka, self._dsn, build)
+
+
+def environment(kafka: KafkaConnection, dsn: str, replica: str = "0", metrics_port: int = 0) -> dict[str, str]:
+    """What a projector process, or an operator's command, is told."""
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+        "DATABASE_URL": dsn,
+        "REPLICA": replica,
+        "METRICS_PORT": str(metrics_port),
+        "LOG_FORMAT": "json",
+    }
+
+
+async def caught_up(kafka: KafkaConnection, dsn: str, build: int = 1) -> bool:
+    """Whether everything in the log is folded into a build."""
+    async with Scanner(kafka) as scanner:
+        bounds = await scanner.bounds(await scanner.partitions(FOLDED))
+    return await folded(dsn, build) == {p: end for p, (_, end) in bounds.items() if end}
 
 
 async def folded(dsn: str, build: int = 1) -> dict[Partition, int]:

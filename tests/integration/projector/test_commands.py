@@ -1,30 +1,14 @@
 """The operator's commands, as they are typed: parked, rebuild, explain, audit."""
 
-import asyncio
-import os
-import sys
-from subprocess import PIPE, STDOUT
-
 from contracts import topics
 from infra.kafka.log import Appender, Entry
-from tests.integration.projector.processes import ROOT
 from tests.integration.projector.traffic import campaign_id, traffic
+from tests.integration.projector.typed import heliograph
 from tests.integration.projector.within import Within
 
 
 async def _heliograph(within: Within, *words: str) -> tuple[int, str]:
-    """Exit code and output of a command."""
-    environment = {
-        **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": within.kafka.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": within.kafka.topic_prefix,
-        "DATABASE_URL": within.dsn,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", *words, env=environment, cwd=ROOT, stdout=PIPE, stderr=STDOUT
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, output.decode()
+    return await heliograph(within.kafka, within.dsn, *words)
 
 
 async def test_parked_records_are_listed_shown_and_dropped(within: Within, appender: Appender) -> None:

@@ -1,0 +1,138 @@
+"""The other tables in plain Python, beside `reference.py`'s messages: history, batches, campaigns, consent, replies, orphans."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from contracts import events as e
+from contracts.statuses import OURS
+from tests.integration.projector.reference import WHOLE, Message, Shown
+
+Offer = tuple[str, int, int, str]
+"""(campaign_id, chunk, attempt, part)."""
+
+NAMING: tuple[type, ...] = (e.CampaignRequested, *WHOLE)
+"""The events that name an offer as a whole."""
+UNSENT = {"pending", "held", "attempted", "in_doubt"}
+
+
+def history(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, str]]:
+    """(campaign_id, recipient, event_id) of every fact about one message, each once."""
+    found = set()
+    for event in events:
+        match event:
+            case e.DeliveryReported(campaign_id=str(campaign)):
+                found.add((campaign, int(event.recipient), event.event_id))
+            case e.SendAttempted() if event.attempt == 1 and not event.part:
+                pass  # the first offer of a whole chunk says nothing that its request has not said
+            case e.SendAttempted() | e.RecipientsSuppressed() | e.RecipientsRefused() | e.ReportNeverCame():
+                found.update((event.campaign_id, int(r), event.event_id) for r in event.recipients)
+            case e.FollowUpScheduled() | e.FollowUpGivenUp():
+                found.update((event.campaign_id, int(r), event.event_id) for r in event.recipients)
+    return found
+
+
+def batches(events: Iterable[e.AnyEvent]) -> dict[Offer, tuple[str, str | None, int]]:
+    """(status, Sinch's id, recipients) of every offer that an event names as a whole."""
+    stands: dict[Offer, tuple[int, str, str]] = {}
+    ids: dict[Offer, str] = {}
+    sizes: dict[Offer, int] = {}
+    for event in events:
+        if not isinstance(event, NAMING):
+            continue
+        known: Any = event
+        if isinstance(event, e.CampaignRequested):
+            offer, standing = (event.campaign_id, event.chunk, 1, ""), (0, "", "pending")
+        else:
+            name = "sent" if isinstance(event, e.BatchCancelled) and event.provider_said else WHOLE[type(event)]
+            offer = (known.campaign_id, known.chunk, known.attempt, known.part)
+            standing = (OURS[name].rank, event.occurred_at, name)
+        stands[offer] = max(stands.get(offer, standing), standing)
+        sizes[offer] = max(sizes.get(offer, 0), len(getattr(event, "recipients", ())))
+        ids[offer] = max(ids.get(offer, ""), getattr(event, "batch_id", ""))
+    return {offer: (standing[2], ids[offer] or None, sizes[offer]) for offer, standing in stands.items()}
+
+
+def campaigns(events: Sequence[e.AnyEvent], shown: Mapping[Message, Shown]) -> dict[str, tuple[str, int, int]]:
+    """(status, messages requested, chunks seen) of every campaign of which a chunk was requested."""
+    chunks: dict[str, set[int]] = {}
+    wanted: dict[str, int] = {}
+    words: dict[str, tuple[str, str, bool]] = {}
+    cancelled = set[str]()
+    for event in events:
+        match event:
+            case e.CampaignRequested():
+                chunks.setdefault(event.campaign_id, set()).add(event.chunk)
+                wanted[event.campaign_id] = event.chunks
+            case e.CampaignPaused() | e.CampaignResumed() | e.CampaignCancelled():
+                word = (event.occurred_at, event.event_id, isinstance(event, e.CampaignPaused))
+                words[event.campaign_id] = max(words.get(event.campaign_id, word), word)
+                cancelled |= {event.campaign_id} if isinstance(event, e.CampaignCancelled) else set()
+    messages: dict[str, list[Shown]] = {campaign: [] for campaign in chunks}
+    for (campaign, _, _), one in shown.items():
+        messages[campaign].append(one)
+    return {
+        campaign: (
+            _status(
+                messages[campaign],
+                whole=len(seen) >= wanted[campaign],
+                paused=campaign in words and words[campaign][2],
+                cancelled=campaign in cancelled,
+            ),
+            len(messages[campaign]),
+            len(seen),
+        )
+        for campaign, seen in chunks.items()
+    }
+
+
+def _status(messages: Sequence[Shown], *, whole: bool, paused: bool, cancelled: bool) -> str:
+    ended = whole and all(m.final for m in messages)
+    if cancelled:
+        return "cancelled" if ended else "cancelling"
+    if ended:
+        return "failed" if all(m.status == "refused" for m in messages) else "completed"
+    if paused:
+        return "paused"
+    return "sent" if whole and not any(m.status in UNSENT for m in messages) else "sending"
+
+
+def consent(events: Iterable[e.AnyEvent]) -> dict[int, bool]:
+    """Whether a phone is opted out: the latest word by Sinch's clock, a tie says yes."""
+    words: dict[int, tuple[str, bool]] = {}
+    for event in events:
+        if isinstance(event, e.RecipientOptedOut | e.RecipientOptedIn):
+            word = (event.received_at, isinstance(event, e.RecipientOptedOut))
+            words[int(event.recipient)] = max(words.get(int(event.recipient), word), word)
+    return {phone: is_out for phone, (_, is_out) in words.items()}
+
+
+def replies(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, str]]:
+    """(inbound_id, sender, body) of every reply."""
+    return {(r.inbound_id, int(r.sender), r.body) for r in events if isinstance(r, e.InboundReceived)}
+
+
+def orphans(events: Iterable[e.AnyEvent]) -> set[str]:
+    """The reports without a campaign that did not come again with one."""
+    reports = [r for r in events if isinstance(r, e.DeliveryReported)]
+    alone = {r.event_id for r in reports if r.campaign_id is None}
+    return alone - {r.event_id for r in reports if r.campaign_id is not None}
+
+
+def incidents(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, int, int]]:
+    """(campaign_id, recipient, attempt, later attempt) of which both were reported, and no follow-up lies between."""
+    reported: dict[tuple[str, int], set[int]] = {}
+    scheduled: dict[tuple[str, int], set[int]] = {}
+    for event in events:
+        match event:
+            case e.DeliveryReported(campaign_id=str(campaign), attempt=int(attempt)):
+                reported.setdefault((campaign, int(event.recipient)), set()).add(attempt)
+            case e.FollowUpScheduled():
+                for r in event.recipients:
+                    scheduled.setdefault((event.campaign_id, int(r)), set()).add(event.attempt)
+    return {
+        (*whom, first, second)
+        for whom, attempts in reported.items()
+        for first in attempts
+        for second in attempts
+        if first < second and not any(first <= n < second for n in scheduled.get(whom, ()))
+    }

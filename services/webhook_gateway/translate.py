@@ -36,7 +36,10 @@ LONG_NUMBER = 11
 MOST_EVENT_BYTES = 16_000_000
 """Of the events that one callback may become: a thousand recipients take 500 KB. Above it the body is a dead letter."""
 EVENT_BYTES = 400
-"""Of a recipient's event without what it repeats of its batch."""
+"""Of a recipient's event without what it repeats of its batch and of its line."""
+
+NUMBER_IN_KEY = "the batch id holds the recipient's number, and would be the record's key"
+"""Sinch's are ULIDs. Keys outlive everything, and no number may stand in one."""
 
 CACHED_REFERENCES = 8_192
 
@@ -145,6 +148,8 @@ def dead_letter(raw: bytes, reason: str, now: str, *, truncated: bool = False) -
 
 def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
     reference = _reference(report.client_reference)
+    if reference is None and report.recipient in report.batch_id:
+        return dead("unreadable", raw, NUMBER_IN_KEY, now)
     campaign_id, chunk, attempt, part = _place(reference)
     event = DeliveryReported(
         event_id=callback_id(raw),
@@ -180,17 +185,27 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
 
 def _batch_report(report: BatchReport, raw: bytes, now: str) -> Said:
     """A full report is one event a recipient; one that names none, or not all, is kept as its counts as well."""
-    repeated = EVENT_BYTES + len(report.batch_id) + len(report.client_reference or "")
-    recipients = sum(len(line.recipients or ()) for line in report.statuses)
-    if recipients * repeated > MOST_EVENT_BYTES:
+    repeated = EVENT_BYTES + _written(report.batch_id) + _written(report.client_reference or "")
+    sizes = [(len(line.recipients or ()), repeated + _written(line.status)) for line in report.statuses]
+    recipients = sum(count for count, _ in sizes)
+    if sum(count * size for count, size in sizes) > MOST_EVENT_BYTES:
         return dead("oversized", raw, f"{recipients} recipients would become too many bytes", now)
     reference = _reference(report.client_reference)
+    if reference is None and any(
+        number in report.batch_id for line in report.statuses for number in line.recipients or ()
+    ):
+        return dead("unreadable", raw, NUMBER_IN_KEY, now)
     id_ = callback_id(raw)
     entries = _named_recipients(report, reference, id_, now)
     if not report.is_full or not entries:
         entries.append(_summary(report, reference, id_, now))
     about: Saying = {"batch_id": report.batch_id, "client_reference": str(reference or ""), "recipients": recipients}
     return Said(report.type, about, entries)
+
+
+def _written(text: str) -> int:
+    """Bytes of a text in an event: a control character is six of them."""
+    return len(msgspec.json.encode(text))
 
 
 def _named_recipients(report: BatchReport, reference: Reference | None, id_: str, now: str) -> list[Entry]:

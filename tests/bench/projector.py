@@ -33,6 +33,7 @@ from infra.process.world import World
 from services.projector import builds
 from services.projector.app import FOLDED
 from services.projector.diff import compare
+from tests.bench.connect import beside, connect_sink
 from tests.bench.harness import Row, publish, row
 from tests.bench.processes import ROOT
 from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk, reports
@@ -260,6 +261,7 @@ async def measure() -> list[Row]:
             child.kill()
             await child.wait()
         await _fill(appender, told)
+        sunk = await connect_sink(place.kafka, place.dsn)
         decoding, copying = await _decode_only(place), await _copy_only(place, len(told))
         one, memory = await _steady(place, 1, 1, len(told))
         two, _ = await _steady(place, second, 2, len(told))
@@ -279,6 +281,7 @@ async def measure() -> list[Row]:
         row("steady state, one process", one, "records/s", yard, target="100,000", notes=NOTES),
         row("steady state, two processes", two, "records/s", yard, target="180,000", notes=NOTES),
         row("steady state, one process, against COPY", one, "records/s", ("COPY of as many rows, rows/s", copying)),
+        beside(two, sunk),
         row("rebuild from zero, two processes", rebuilt, "records/s", yard, target="300,000", notes=NOTES),
         row("acknowledged to visible at 2,000/s, p50", p50, "ms", target="below 20"),
         row("acknowledged to visible at 2,000/s, p99", p99, "ms", target="below 100"),

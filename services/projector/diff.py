@@ -54,6 +54,10 @@ TABLES = (
 )  # fmt: skip
 
 HISTORY = """
+SELECT campaign_id::text, count(*), sum(hashtextextended(line, 0)::numeric)::text
+FROM {0}.history CROSS JOIN LATERAL unnest(string_to_array(lines, E'\\x1e')) AS line GROUP BY campaign_id
+"""
+HISTORY_BETWEEN_VERSIONS = """
 SELECT campaign_id::text, count(*), sum(hashtextextended(
     ROW(recipient, event_id, occurred_at, logged_at, code, attempt, rank, part, type, status, detail)::text, 0
 )::numeric)::text
@@ -194,8 +198,10 @@ def _difference(table: Compared, row: Record) -> Difference:
 
 async def _history(connection: Connection, diff: Diff) -> list[Difference]:
     sides: list[dict[str, tuple[int, str]]] = []
+    versions = {build.number: build.version for build in await listed(connection)}
+    sql = HISTORY if versions[diff.left] == versions[diff.right] else HISTORY_BETWEEN_VERSIONS
     for build in (diff.left, diff.right):
-        rows = await connection.fetch(HISTORY.format(f"build_{int(build)}"))
+        rows = await connection.fetch(sql.format(f"build_{int(build)}"))
         sides.append({row[0]: (row[1], row[2]) for row in rows})
     left, right = sides
     diff.rows["message_events"] = (sum(n for n, _ in left.values()), sum(n for n, _ in right.values()))

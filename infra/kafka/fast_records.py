@@ -18,13 +18,16 @@ class FetchedRecord(msgspec.Struct, gc=False):
     partition: int
     offset: int
     timestamp: int
+    timestamp_type: int  # 1: the broker's time of append
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
 
 
 def _record(_fetcher: Any, at: TopicPartition, raw: Any) -> FetchedRecord:
-    return FetchedRecord(at.topic, at.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
+    return FetchedRecord(
+        at.topic, at.partition, raw.offset, raw.timestamp, raw.timestamp_type, raw.key, raw.value, tuple(raw.headers)
+    )
 
 
 def use_fast_records() -> None:

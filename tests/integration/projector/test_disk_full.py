@@ -71,16 +71,26 @@ async def test_a_file_that_cannot_grow_parks_nothing_and_loses_nothing(
 async def test_a_disk_that_is_full_altogether_parks_nothing_and_loses_nothing(
     said: list[Said], kafka: KafkaConnection, world: World, tmp_path: Path
 ) -> None:
-    """PostgreSQL's own log has no room either, so the server goes down: with room it is started and everything is there."""
+    """Whether a table or PostgreSQL's own log is refused first (then the server goes down): with room all is there."""
     with small_disk("256m") as disk:
         async with running_postgres(disk.place) as (server, administrator):
             await make_template(administrator)
             disk.fill(leaving=ROOM)
+
+            async def up() -> bool:
+                if server.pid is None:
+                    await server.start()
+                try:
+                    await (await asyncpg.connect(administrator, timeout=5)).close()
+                except (OSError, asyncpg.PostgresError):
+                    return False
+                return True
+
             async with supervised(kafka, named(administrator, TEMPLATE), tmp_path, world) as projector:
-                await until(lambda: server.pid is None, "PostgreSQL has gone down", within=60)
                 await projector.starts_again(VAIN_STARTS)
+                await assert_nothing_is_parked(kafka)
                 disk.make_room()
-                await server.start()
+                await until(up, "PostgreSQL is up", within=60)
                 await ends_as_the_reference(projector, said)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts import topics
-from contracts.events import DeliveryReported, encode
-from contracts.identity import Reference, derived_id
+from contracts.events import encode
+from contracts.identity import Reference
+from contracts.pulls import pulled
 from contracts.statuses import DELIVERED_RANK, standing_of
 from infra.kafka.log import Entry
 from infra.sinch.wire.callbacks import BatchReport
@@ -47,28 +48,12 @@ def is_news(word: str, attempt: int, shown: Shown | None) -> bool:
 def news(report: BatchReport, reference: Reference, shown: Mapping[str, Shown], now: str) -> list[Entry]:
     """The report's news as ordinary events."""
     return [
-        _event(report.batch_id, reference, recipient, (line.status, line.code), now)
+        Entry(
+            topics.DELIVERY_REPORTS,
+            reference.key,
+            encode(pulled(report.batch_id, reference, recipient, (line.status, line.code), now)),
+        )
         for line in report.statuses
         for recipient in line.recipients or ()
         if is_news(line.status, reference.attempt, shown.get(recipient))
     ]
-
-
-def _event(batch_id: str, r: Reference, recipient: str, said: tuple[str, int], now: str) -> Entry:
-    """An id for each status of each recipient: fetched twice, it is the same fact. It carries no time of its own."""
-    status, code = said
-    event = DeliveryReported(
-        event_id=derived_id("pull", batch_id, recipient, status, code),
-        occurred_at=now,
-        batch_id=batch_id,
-        recipient=recipient,
-        status=status,
-        code=code,
-        campaign_id=r.campaign_id,
-        chunk=r.chunk,
-        attempt=r.attempt,
-        part=r.part,
-        client_reference=str(r),
-        source="pull",
-    )
-    return Entry(topics.DELIVERY_REPORTS, r.key, encode(event))

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts import topics
-from contracts.events import DeliveryReported, UnreadableEventError, decode, encode
-from contracts.identity import Reference, derived_id
+from contracts.events import UnreadableEventError, encode, sound
+from contracts.identity import Reference
+from contracts.pulls import pulled
 from contracts.statuses import standing_of
 from infra.kafka.log import Entry, KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Connection
@@ -73,7 +74,7 @@ async def log_against_tables(
 
 def _take(changes: Changes, value: bytes | None, partition: int, campaign: str | None) -> None:
     try:
-        event = decode(value)
+        event = sound(value)
     except UnreadableEventError:
         return  # parked: `heliograph parked list` tells of it
     if campaign is None or getattr(event, "campaign_id", None) == campaign:
@@ -147,7 +148,8 @@ def against_report(
             ours = shown.get(recipient)
             if ours is None or ours[0] == theirs.status:
                 continue  # it has moved to a later attempt, or both agree
-            repair = (_pulled(report.batch_id, reference, recipient, (line.status, line.code), now),)
+            event = pulled(report.batch_id, reference, recipient, (line.status, line.code), now)
+            repair = (Entry(topics.DELIVERY_REPORTS, reference.key, encode(event)),)
             if theirs.final and not ours[1]:
                 words = f"Sinch says {line.status}, the tables {ours[0]}: its report never came (--repair fetches it)"
                 yield Finding("missing report", str(reference), recipient, words, repair)
@@ -162,23 +164,3 @@ def against_report(
             if not shown[recipient][1]:
                 words = "the tables have it in this batch, Sinch's report does not name it"
                 yield Finding("not in the batch", str(reference), recipient, words)
-
-
-def _pulled(batch_id: str, r: Reference, recipient: str, said: tuple[str, int], now: str) -> Entry:
-    """The report as an ordinary event, under the same id as the dispatcher's own pull would give it."""
-    status, code = said
-    event = DeliveryReported(
-        event_id=derived_id("pull", batch_id, recipient, status, code),
-        occurred_at=now,
-        batch_id=batch_id,
-        recipient=recipient,
-        status=status,
-        code=code,
-        campaign_id=r.campaign_id,
-        chunk=r.chunk,
-        attempt=r.attempt,
-        part=r.part,
-        client_reference=str(r),
-        source="pull",
-    )
-    return Entry(topics.DELIVERY_REPORTS, r.key, encode(event))

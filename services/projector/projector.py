@@ -70,13 +70,11 @@ class Projector:
                 records = await self._reader.read(max_records=MOST_RECORDS, wait=IDLE_SECONDS)
                 epoch = self._epoch  # when it grows before the write, the partitions went to others: never write then
                 async for batch in self._folded(records):
-                    await self._until_written()
-                    await self._chores()
+                    await self._between_writes()
                     if epoch == self._epoch:
                         self._writing = self._world.tasks.spawn("write", self._write(batch))
                 if not records:
-                    await self._until_written()
-                    await self._chores()
+                    await self._between_writes()
         finally:
             if self._writing is not None:
                 await asyncio.wait({self._writing}, timeout=STOP_SECONDS)
@@ -146,6 +144,11 @@ class Projector:
         writing, self._writing = self._writing, None
         if writing is not None:
             await writing
+
+    async def _between_writes(self) -> None:
+        """The connection is free: what was folded before is in the tables, and the next is not there yet."""
+        await self._until_written()
+        await self._chores()
 
     async def _chores(self) -> None:
         """Once a second, between two transactions: tell Kafka how far we are, and try again what is to be retried."""

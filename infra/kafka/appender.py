@@ -1,8 +1,9 @@
 """Appending to the log: acknowledged by every replica, or an error that says what to do next."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 from aiokafka.errors import (
     KafkaError,
@@ -12,15 +13,14 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     UnknownTopicOrPartitionError,
 )
-from aiokafka.structs import RecordMetadata
 
 from infra.kafka.batches import append_in_batches
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.deadlines import Deadlines
-from infra.kafka.errors import LogOverloaded, LogUnavailable, RecordTooLarge
+from infra.kafka.errors import LogError, LogOverloaded, LogUnavailable, RecordTooLarge
 from infra.kafka.producer import Producer, size_of
 from infra.kafka.records import Entry, Position
 from infra.kafka.supply import Supply
+from infra.kafka.waiting import One, Told, Waiting
 from infra.process.world import World
 
 MAX_RECORD_BYTES = 1_000_000  # the broker's own default limit is 1,048,588 a batch
@@ -52,17 +52,19 @@ class Appender:
         max_in_flight_bytes: int = MAX_IN_FLIGHT_BYTES,
     ) -> None:
         self._connection = connection
+        self._world = world
+        self._name = name
         self._max_record_bytes = max_record_bytes
         self._max_in_flight_bytes = max_in_flight_bytes
         self._in_flight_bytes = 0
         self._acknowledgements = 0
         self._stall = (-1, 0.0)  # acknowledgements and time when deadlines began to pass without any
         self._supply = Supply(connection, world, name=name, linger_ms=linger_ms)
-        self._deadlines: Deadlines | None = None
+        self._waiting: Waiting | None = None
 
     async def start(self, *, within: float = START_SECONDS) -> None:
         """Connect. LogUnavailable when the broker is not there within that time."""
-        self._deadlines = Deadlines(self._late)
+        self._waiting = Waiting(self._give_up)
         try:
             async with asyncio.timeout(within):
                 await self._supply.get()
@@ -73,38 +75,36 @@ class Appender:
     async def stop(self, *, within: float = STOP_SECONDS) -> None:
         """Wait for acknowledgements for at most `within` seconds, then fail what is left and close. Never hangs."""
         await self._supply.stop(within)
-        if self._deadlines is not None:
-            self._deadlines.close()
+        if self._waiting is not None:
+            self._waiting.close()
 
     async def append(self, entry: Entry, *, within: float = 3.0) -> Position:
         """Append one record and wait until every replica in sync has it.
 
         RecordTooLarge and LogOverloaded: surely not appended. LogUnavailable: perhaps appended.
         """
+        position: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self.put(entry, partial(_settle, position), within=within)
+        return await position
+
+    def put(self, entry: Entry, told: Told, *, within: float = 3.0) -> None:
+        """`append` without a task: `told` hears the record's position, or the error; at once when it is refused here."""
         size = size_of(entry)
-        self._check_size(entry, size)
+        if size > self._max_record_bytes:
+            told(self._too_large(entry, size))
+            return
         if self._in_flight_bytes + size > self._max_in_flight_bytes:
-            raise LogOverloaded(f"{self._in_flight_bytes} of {self._max_in_flight_bytes} bytes wait for the broker")
-        deadlines, producer = self._started(), self._supply.current
-        deadline = deadlines.now() + within
-        future = None if producer is None else producer.put(entry)
-        if producer is None or future is None:
-            return await self._append_patiently(entry, size, deadline)
+            told(LogOverloaded(f"{self._in_flight_bytes} of {self._max_in_flight_bytes} bytes wait for the broker"))
+            return
+        waiting, producer = self._started(), self._supply.current
+        place = None if producer is None else producer.put(entry)
         self._in_flight_bytes += size
-        deadlines.watch(future, deadline)
-        try:
-            appended = await future
-        except NOT_APPENDED as error:
-            self._supply.replace(producer, repr(error))
-        except KafkaError as error:
-            self._fail(producer, entry, error)
-        else:
-            self._acknowledgements += 1
-            return Position(entry.topic, appended.partition, appended.offset)
-        finally:
-            deadlines.forget(future)
-            self._in_flight_bytes -= size
-        return await self._append_patiently(entry, size, deadline, alone=True)
+        if producer is None or place is None:
+            self._patiently(One(entry, 0, told, size, waiting.now() + within), self._append_waiting)
+            return
+        acknowledgement, number = place
+        if waiting.add(acknowledgement, One(entry, number, told, size, waiting.now() + within)):
+            acknowledgement.add_done_callback(partial(self._ended, producer))
 
     async def append_all(self, entries: Sequence[Entry], *, within: float = 10.0) -> list[Position]:
         """Append them all, in whole batches; returns their positions, in order, once every one is acknowledged.
@@ -121,25 +121,52 @@ class Appender:
                 except NOT_APPENDED as error:
                     self._supply.replace(producer, repr(error))
                 except KafkaError as error:
-                    self._fail(producer, entries[0], error)
+                    raise self._failure(producer, entries[0], error) from error
                 done = [await self._append_alone(entries[n]) if at is None else at for n, at in enumerate(positions)]
         except TimeoutError as error:
             raise self._late() from error
         self._acknowledgements += len(done)
         return done
 
-    async def _append_patiently(self, entry: Entry, size: int, deadline: float, *, alone: bool = False) -> Position:
+    def _ended(self, producer: Producer, acknowledgement: asyncio.Future[Any]) -> None:
+        """A batch has been acknowledged, or refused."""
+        ones = self._started().take(acknowledgement)
+        error = acknowledgement.exception()
+        if error is None:
+            self._acknowledgements += 1
+            appended = acknowledgement.result()
+            for one in ones:
+                self._tell(one, Position(one.entry.topic, appended.partition, appended.offset + one.number))
+        elif isinstance(error, NOT_APPENDED):
+            self._supply.replace(producer, repr(error))
+            for one in ones:
+                self._patiently(one, self._append_alone)
+        else:
+            for one in ones:
+                self._tell(one, self._failure(producer, one.entry, error))
+
+    def _tell(self, one: One, said: Position | LogError) -> None:
+        self._in_flight_bytes -= one.size
+        one.told(said)
+
+    def _give_up(self, one: One) -> None:
+        self._tell(one, self._late())
+
+    def _patiently(self, one: One, append: Callable[[Entry], Awaitable[Position]]) -> None:
         """The way for what cannot be queued at once: no producer, no metadata, no room, or a batch that was refused."""
-        self._in_flight_bytes += size
+        self._world.tasks.spawn(f"{self._name}-append", self._append_within(one, append))
+
+    async def _append_within(self, one: One, append: Callable[[Entry], Awaitable[Position]]) -> None:
+        said: Position | LogError = LogUnavailable("the appender has been stopped")
         try:
-            async with asyncio.timeout_at(deadline):
-                if alone:
-                    return await self._append_alone(entry)
-                return await self._append_waiting(entry)
-        except TimeoutError as error:
-            raise self._late() from error
+            async with asyncio.timeout_at(one.deadline):
+                said = await append(one.entry)
+        except TimeoutError:
+            said = self._late()
+        except LogError as error:
+            said = error
         finally:
-            self._in_flight_bytes -= size
+            self._tell(one, said)
 
     async def _append_waiting(self, entry: Entry) -> Position:
         while True:
@@ -152,9 +179,9 @@ class Appender:
                 self._supply.replace(producer, repr(error))
                 return await self._append_alone(entry)
             except KafkaError as error:
-                self._fail(producer, entry, error)
-            else:
-                return self._acknowledged(entry, appended)
+                raise self._failure(producer, entry, error) from error
+            self._acknowledgements += 1
+            return Position(entry.topic, appended.partition, appended.offset)
 
     async def _append_alone(self, entry: Entry) -> Position:
         """In a batch of its own, so that a refusal for size is meant for this very record."""
@@ -162,7 +189,7 @@ class Appender:
             producer = await self._supply.get()
             try:
                 _, acknowledgement = await producer.put_batch(await producer.partition_of(entry), [entry])
-                return self._acknowledged(entry, await acknowledgement)
+                appended = await acknowledgement
             except ProducerClosed:
                 continue
             except OutOfOrderSequenceNumber as error:  # refused for a neighbour's sake, surely not appended
@@ -173,27 +200,33 @@ class Appender:
                     f"the broker refused a record of {size_of(entry)} bytes for {entry.topic}"
                 ) from error
             except KafkaError as error:
-                self._fail(producer, entry, error)
+                raise self._failure(producer, entry, error) from error
+            else:
+                self._acknowledgements += 1
+                return Position(entry.topic, appended.partition, appended.offset)
 
-    def _acknowledged(self, entry: Entry, appended: RecordMetadata) -> Position:
-        self._acknowledgements += 1
-        return Position(entry.topic, appended.partition, appended.offset)
-
-    def _fail(self, producer: Producer, entry: Entry, error: KafkaError) -> NoReturn:
+    def _failure(self, producer: Producer, entry: Entry, error: BaseException) -> LogUnavailable:
+        """What an error of aiokafka means for this entry."""
+        if isinstance(error, LogUnavailable):  # the producer was given up by force
+            return LogUnavailable(str(error))
         if isinstance(error, UnknownTopicOrPartitionError):
-            topic = self._connection.topic(entry.topic)
-            raise LogUnavailable(f"there is no topic {topic}: `heliograph topics` creates it") from error
+            return LogUnavailable(
+                f"there is no topic {self._connection.topic(entry.topic)}: `heliograph topics` creates it"
+            )
         self._supply.replace(producer, repr(error))
-        raise LogUnavailable(f"the broker refused: {error!r}") from error
+        return LogUnavailable(f"the broker refused: {error!r}")
 
     def _check_size(self, entry: Entry, size: int) -> None:
         if size > self._max_record_bytes:
-            raise RecordTooLarge(f"{size} bytes for {entry.topic}, the limit is {self._max_record_bytes}")
+            raise self._too_large(entry, size)
 
-    def _started(self) -> Deadlines:
-        if self._deadlines is None:
+    def _too_large(self, entry: Entry, size: int) -> RecordTooLarge:
+        return RecordTooLarge(f"{size} bytes for {entry.topic}, the limit is {self._max_record_bytes}")
+
+    def _started(self) -> Waiting:
+        if self._waiting is None:
             raise RuntimeError("start() comes before append()")
-        return self._deadlines
+        return self._waiting
 
     def _late(self) -> LogUnavailable:
         """The error of a deadline; and the moment to see whether aiokafka itself is stuck."""
@@ -204,3 +237,12 @@ class Appender:
             self._stall = (-1, 0.0)
             self._supply.replace(producer, f"nothing acknowledged for {STALL_SECONDS:g} s")
         return LogUnavailable("not acknowledged in time; perhaps appended all the same")
+
+
+def _settle(position: asyncio.Future[Position], said: Position | LogError) -> None:
+    if position.done():  # whoever waited has been cancelled
+        return
+    if isinstance(said, LogError):
+        position.set_exception(said)
+    else:
+        position.set_result(said)

@@ -78,8 +78,11 @@ class Producer:
         route = await self.route(entry.topic)
         return route[partition_for(entry.key, len(route))]
 
-    def put(self, entry: Entry) -> asyncio.Future[RecordMetadata] | None:
-        """Queue an entry at once, or give None where one has to wait (`put_waiting`)."""
+    def put(self, entry: Entry) -> tuple[asyncio.Future[RecordMetadata], int] | None:
+        """Queue an entry at once: its batch's acknowledgement (of the first record) and which record of it this is.
+
+        None where one has to wait (`put_waiting`).
+        """
         route = self._routes.get(entry.topic)
         accumulator = self._accumulator
         if route is None or not self.usable:
@@ -87,9 +90,10 @@ class Producer:
         partition = route[partition_for(entry.key, len(route))]
         queue = accumulator._batches.get(partition)
         batch = queue[-1] if queue else accumulator._append_batch(accumulator.create_builder(), partition)
-        future: asyncio.Future[RecordMetadata] | None
-        future = batch.append(entry.key.encode(), entry.value, None, headers=list(entry.headers))
-        return future
+        metadata = batch._builder.append(
+            timestamp=None, key=entry.key.encode(), value=entry.value, headers=list(entry.headers)
+        )
+        return None if metadata is None else (batch.future, metadata.offset)
 
     async def put_waiting(self, entry: Entry) -> asyncio.Future[RecordMetadata]:
         """Queue an entry, waiting for the topic's metadata and for room in its partition's queue."""

@@ -23,6 +23,10 @@ class Clock(Protocol):
         """The calendar's time, UTC. May jump; for people and for records, never for deadlines."""
         ...
 
+    def unix(self) -> float:
+        """The same in seconds since 1970, at a tenth of the cost."""
+        ...
+
     def boot(self) -> float:
         """Seconds since boot, also counted while the machine sleeps (CLOCK_BOOTTIME). For deadlines."""
         ...
@@ -38,6 +42,10 @@ class SystemClock:
     def wall(self) -> datetime:
         """The calendar's time, UTC."""
         return datetime.now(UTC)
+
+    def unix(self) -> float:
+        """The calendar's time in seconds since 1970."""
+        return time.time()
 
     def boot(self) -> float:
         """Seconds since boot, sleep included; CLOCK_MONOTONIC would stand still while the machine is suspended."""

@@ -13,6 +13,7 @@ import uvloop
 
 from infra.process.crash_points import VARIABLE, crash_points
 from infra.process.logs import configure_logging
+from infra.process.memory import keep_freed_memory
 from infra.process.settings import Settings, load_settings
 from infra.process.settings_errors import SettingsError
 from infra.process.world import World
@@ -41,6 +42,7 @@ def serve(name: str, work: Work, needs: Collection[str] = SERVERS) -> None:
         level=settings.log_level, form=settings.log_format, service=name, secrets=settings.secret_values()
     )
     gc.collect()
+    keep_freed_memory()
     gc.freeze()  # what was imported lives as long as the process: never look at it again
     sys.exit(uvloop.run(_until_stopped(name, work, settings)))
 

@@ -51,3 +51,7 @@ def try_again(why: str) -> Answer:
 def refusal(status: int, message: str, headers: Mapping[str, str]) -> Answer:
     """Any other answer, in JSON as all are."""
     return Answer(status, orjson.dumps({"message": message}), {**_JSON, **headers})
+
+
+FAILED = try_again("Something is wrong here; try again.")
+"""A defect of ours, which Sinch retries as everything else that is ours."""

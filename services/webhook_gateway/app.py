@@ -54,7 +54,7 @@ async def _lifetime(
     app[HANDLER] = Handler(
         appender,
         translator_of(settings),
-        world.clock,
+        world,
         proof=proof_of(settings),
         log_callback=access_line(settings),
         counting=counting,

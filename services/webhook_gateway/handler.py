@@ -1,19 +1,27 @@
-"""One callback: is it Sinch's, what does it say, is it in the log; only then 200."""
+"""One callback: is it Sinch's, what does it say, is it in the log; only then 200.
 
-from collections.abc import Mapping, Sequence
+Nothing here waits, so a callback needs no task: `take` hands its record to the appender, which tells when it is in the
+log, and the answer goes out from there.
+"""
 
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
 import structlog
 from aiohttp import StreamReader, web
 
-from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, RecordTooLarge
-from infra.process.world import Clock
+from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, Position, RecordTooLarge
+from infra.process.world import World
 from infra.sinch.wire.signature import SIGNATURE
 from services.webhook_gateway import answers
 from services.webhook_gateway.access_line import LogCallback
 from services.webhook_gateway.answers import Answer
-from services.webhook_gateway.body import read_body
-from services.webhook_gateway.budget import Budget, Share, TooMuchHeld
+from services.webhook_gateway.body import MOST_BYTES, read_body
+from services.webhook_gateway.budget import REQUEST_BYTES, Budget, Share, TooMuchHeld
 from services.webhook_gateway.counting import Counting
+from services.webhook_gateway.moments import Moments
 from services.webhook_gateway.proof import Caller, Proof, Signed
 from services.webhook_gateway.replays import Replays
 from services.webhook_gateway.sparing import Sparing
@@ -27,6 +35,22 @@ IMPATIENT_SECONDS = 0.5
 """The deadline after one has passed, until something is acknowledged again: then Sinch hears 503 at once."""
 
 
+Tell = Callable[[Answer], None]
+NOTHING = Said("", {}, [])
+
+
+class Callback(msgspec.Struct):
+    """A callback on its way into the log: came at `now`, `began` by the clock since boot."""
+
+    raw: bytes
+    share: Share
+    answer: Tell
+    began: float
+    now: str
+    said: Said = NOTHING
+    signature: str = ""
+
+
 class Handler:
     """Answers callbacks. 503 is the only way to say no to what may be Sinch's: any other 4xx is never retried."""
 
@@ -34,7 +58,7 @@ class Handler:
         self,
         appender: Appender,
         translator: Translator,
-        clock: Clock,
+        world: World,
         *,
         proof: Proof,
         log_callback: LogCallback,
@@ -42,94 +66,150 @@ class Handler:
     ) -> None:
         self._appender = appender
         self._translator = translator
-        self._clock = clock
+        self._world = world
+        self._clock = world.clock
         self._proof = proof
         self._log_callback = log_callback
         self._counting = counting
         self._budget = Budget()
+        self._moments = Moments()
         self._replays = Replays()
-        self._sparing = Sparing(clock)
+        self._sparing = Sparing(world.clock)
         self._within = APPEND_SECONDS
 
-    async def __call__(
-        self, target: str, headers: Mapping[str, str], content: StreamReader, remote: str | None
-    ) -> Answer:
-        """POST /api/webhooks/delivery-reports: the raw request target, its headers, its body, who sends it."""
+    def receive(self, target: str, headers: Mapping[str, str], raw: bytes, remote: str | None, answer: Tell) -> None:
+        """Take a callback that is all there: its raw request target, headers, body and sender.
+
+        `answer` is told once, now or when the log has it.
+        """
+        caller = self._judge(target, headers, remote)
+        if isinstance(caller, Answer):
+            answer(caller)
+            return
+        share = Share(self._budget)
+        try:
+            share.grow(REQUEST_BYTES + len(raw))
+        except TooMuchHeld as error:
+            answer(self._later("overload", str(error)))
+            return
+        self._take(headers, raw[:MOST_BYTES], share, answer, proven=caller is Caller.PROVEN, cut=len(raw) > MOST_BYTES)
+
+    async def read(self, target: str, headers: Mapping[str, str], content: StreamReader, remote: str | None) -> Answer:
+        """The same for a callback whose body may still be on its way: nothing of a stranger's is read."""
+        caller = self._judge(target, headers, remote)
+        if isinstance(caller, Answer):
+            return caller
+        share = Share(self._budget)
+        try:
+            raw, cut = await read_body(content, share)
+        except TooMuchHeld as error:
+            share.give_back()
+            return self._later("overload", str(error))
+        except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
+            share.give_back()
+            return self._later("body", f"the body did not come whole: {error!r}")
+        except BaseException:
+            share.give_back()
+            raise
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._take(headers, raw, share, partial(_settle, answer), proven=caller is Caller.PROVEN, cut=cut)
+        return await answer
+
+    def _judge(self, target: str, headers: Mapping[str, str], remote: str | None) -> Caller | Answer:
+        """Who calls; or the answer for somebody who must not."""
         caller = self._proof.caller(target, headers)
         if caller is Caller.STRANGER:
             return self._stranger(remote)
-        if caller is Caller.DOUBTFUL:
-            return self._doubtful("credentials")
-        share = Share(self._budget)
+        return self._doubtful("credentials") if caller is Caller.DOUBTFUL else caller
+
+    def _take(
+        self, headers: Mapping[str, str], raw: bytes, share: Share, answer: Tell, *, proven: bool, cut: bool
+    ) -> None:
+        """Take a body that `share` holds and that may have been `cut`."""
+        arrived = self._clock.unix()
+        callback = Callback(raw, share, answer, self._clock.boot(), self._moments.text(arrived))
         try:
-            return await self._receive(headers, content, share, proven=caller is Caller.PROVEN)
+            if self._proof.asks_for_signature and not (cut and proven):  # of a cut body there is none to check
+                signed = self._proof.signature(raw, headers, arrived)
+                if signed is not Signed.RIGHT:
+                    self._refuse(callback, self._doubtful("stale" if signed is Signed.STALE else "signature"))
+                    return
+                callback.signature = headers[SIGNATURE]
+                if self._replays.knows(callback.signature):
+                    callback.said = Said("repeated", {"bytes": len(raw)}, [])
+                    self._accepted(callback)
+                    return
+            callback.said = self._cut(callback) if cut else self._read(callback)
+            self._append(callback)
         except TooMuchHeld as error:
-            return self._later("overload", str(error))
-        except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
-            return self._later("body", f"the body did not come whole: {error!r}")
-        except LogError as error:
-            self._within = APPEND_SECONDS if isinstance(error, LogOverloaded) else IMPATIENT_SECONDS
-            return self._later("overload" if isinstance(error, LogOverloaded) else "log", str(error))
-        finally:
-            share.give_back()
+            self._refuse(callback, self._later("overload", str(error)))
+        except Exception:
+            log.exception("callback_failed")
+            self._refuse(callback, answers.FAILED)
 
-    async def _receive(
-        self, headers: Mapping[str, str], content: StreamReader, share: Share, *, proven: bool
-    ) -> Answer:
-        began = self._clock.boot()
-        raw, cut = await read_body(content, share)
-        arrived = self._clock.wall()
-        now = arrived.isoformat(timespec="milliseconds")[:23] + "Z"
-        signature = ""
-        if self._proof.asks_for_signature and not (cut and proven):  # of a cut body there is none to check
-            signed = self._proof.signature(raw, headers, arrived.timestamp())
-            if signed is not Signed.RIGHT:
-                return self._doubtful("stale" if signed is Signed.STALE else "signature")
-            signature = headers[SIGNATURE]
-            if self._replays.knows(signature):
-                self._accepted(now, Said("repeated", {"bytes": len(raw)}, []), began)
-                return answers.ACCEPTED
-        said = dead("oversized", raw, f"longer than {len(raw)} bytes: cut", now) if cut else self._read(raw, now)
-        if len(said.entries) > 1:  # one is counted by the appender
-            share.grow(sum(len(entry.value) for entry in said.entries))
-        said = await self._append(said, raw, now)
-        if signature:
-            self._replays.accepted(signature)
-        self._accepted(now, said, began)
-        return answers.ACCEPTED
-
-    def _read(self, raw: bytes, now: str) -> Said:
+    def _read(self, callback: Callback) -> Said:
         """What it says; a body on which our own reading fails is a dead letter too: Sinch repeating it would not help."""
+        raw, now = callback.raw, callback.now
         try:
             return self._translator.read(raw, now)
         except Exception:
             log.exception("callback_reading_failed", bytes=len(raw))
             return dead("unreadable", raw, "reading it failed: a defect of ours, see the log", now)
 
-    async def _append(self, said: Said, raw: bytes, now: str) -> Said:
-        """Append all of it, and give what was appended: a record above Kafka's limit is kept as a dead letter."""
-        try:
-            await self._append_entries(said.entries)
-        except RecordTooLarge as error:
-            said = dead("oversized", raw, str(error), now)
-            await self._append_entries(said.entries)
-        self._within = APPEND_SECONDS
-        return said
+    def _cut(self, callback: Callback) -> Said:
+        raw = callback.raw
+        return dead("oversized", raw, f"longer than {len(raw)} bytes: cut", callback.now)
 
-    async def _append_entries(self, entries: Sequence[Entry]) -> None:
+    def _append(self, callback: Callback) -> None:
+        entries = callback.said.entries
         if len(entries) == 1:
-            await self._appender.append(entries[0], within=self._within)
-        elif entries:
-            await self._appender.append_all(entries, within=self._within)
+            self._appender.put(entries[0], partial(self._told, callback), within=self._within)
+            return
+        callback.share.grow(sum(len(entry.value) for entry in entries))  # one is counted by the appender
+        self._world.tasks.spawn("append_callback", self._append_all(callback, entries))
 
-    def _accepted(self, now: str, said: Said, began: float) -> None:
-        seconds = self._clock.boot() - began
+    async def _append_all(self, callback: Callback, entries: list[Entry]) -> None:
+        said: Position | LogError | None = None
+        try:
+            if entries:
+                said = (await self._appender.append_all(entries, within=self._within))[0]
+        except LogError as error:
+            said = error
+        self._told(callback, said)
+
+    def _told(self, callback: Callback, outcome: Position | LogError | None) -> None:
+        """The log has it, or says why not: a record above Kafka's limit is kept as a dead letter."""
+        try:
+            if isinstance(outcome, RecordTooLarge) and not callback.said.is_dead:
+                callback.said = dead("oversized", callback.raw, str(outcome), callback.now)
+                self._append(callback)
+            elif isinstance(outcome, LogError):
+                overloaded = isinstance(outcome, LogOverloaded)
+                self._within = APPEND_SECONDS if overloaded else IMPATIENT_SECONDS
+                self._refuse(callback, self._later("overload" if overloaded else "log", str(outcome)))
+            else:
+                self._within = APPEND_SECONDS
+                self._accepted(callback)
+        except Exception:
+            log.exception("callback_failed")
+            self._refuse(callback, answers.FAILED)
+
+    def _accepted(self, callback: Callback) -> None:
+        if callback.signature:
+            self._replays.accepted(callback.signature)
+        callback.share.give_back()
+        said, seconds = callback.said, self._clock.boot() - callback.began
         self._counting.accepted(said.kind, seconds)
         if said.is_dead:
             self._counting.dead(said.kind)
             self._sparing(log.warning, "callback_kept_as_dead_letter", type=said.kind, **said.about)
         else:
-            self._log_callback(now, said.kind, said.about, seconds)
+            self._log_callback(callback.now, said.kind, said.about, seconds)
+        callback.answer(answers.ACCEPTED)
+
+    def _refuse(self, callback: Callback, answer: Answer) -> None:
+        callback.share.give_back()
+        callback.answer(answer)
 
     def _stranger(self, remote: str | None) -> Answer:
         self._counting.refused("token")
@@ -146,6 +226,12 @@ class Handler:
         return answers.try_again("The callback's signature or credentials are not what is configured here.")
 
     def _later(self, reason: str, why: str) -> Answer:
+        """What cannot be taken now; `reason` is one of our own few words, for the metric."""
         self._counting.refused(reason)
         self._sparing(log.error, "callback_put_off", why=why, cause=reason)
         return answers.try_again("It cannot be taken at this moment; try again.")
+
+
+def _settle(future: asyncio.Future[Answer], answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)

@@ -1,15 +1,14 @@
 """The gateway's paths in an application: the ordinary way through aiohttp, and the short one."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import structlog
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
-from infra.process.lane import LANE, Receive
+from infra.process.lane import LANE, Receive, Respond
 from infra.process.world import Clock
-from services.webhook_gateway.answers import ACCEPTED, Answer, refusal, try_again
+from services.webhook_gateway.answers import ACCEPTED, FAILED, Answer, refusal
 from services.webhook_gateway.handler import Handler
 
 log = structlog.get_logger(__name__)
@@ -25,9 +24,10 @@ def add_routes(app: web.Application, clock: Clock) -> "Accepted":
     Gives the block of the usual answer, whose Date somebody has to renew.
     """
     accepted, lane = Accepted(clock), dict[str, Receive]()
+    short = _Short(app, accepted)
     app[LANE] = lane
     for path in PATHS:
-        lane[path] = partial(_short, app, accepted)
+        lane[path] = short
         app.router.add_post(path, _ordinary)
         app.router.add_route("*", path, _only_post)
     app.router.add_route("*", f"{PREFIX}{{rest:.*}}", _nothing_here)
@@ -46,27 +46,32 @@ class Accepted:
         self.block = ACCEPTED.block(self.clock.wall())
 
 
-async def _short(
-    app: web.Application, accepted: Accepted, message: RawRequestMessage, body: StreamReader, remote: str | None
-) -> bytes:
-    answer = await _answer(app, message.path, message.headers, body, remote)
-    return accepted.block if answer is ACCEPTED else answer.block(accepted.clock.wall())
+class _Short:
+    """The lane's way to the handler and back."""
+
+    def __init__(self, app: web.Application, accepted: Accepted) -> None:
+        self._app = app
+        self._accepted = accepted
+
+    def __call__(self, message: RawRequestMessage, body: bytes, remote: str | None, respond: Respond) -> None:
+        answer = partial(self._write, respond)
+        try:
+            self._app[HANDLER].receive(message.path, message.headers, body, remote, answer)
+        except Exception:
+            log.exception("callback_failed")
+            answer(FAILED)
+
+    def _write(self, respond: Respond, answer: Answer) -> None:
+        respond(self._accepted.block if answer is ACCEPTED else answer.block(self._accepted.clock.wall()))
 
 
 async def _ordinary(request: web.Request) -> web.Response:
-    answer = await _answer(request.app, request.raw_path, request.headers, request.content, request.remote)
-    return answer.response()
-
-
-async def _answer(
-    app: web.Application, target: str, headers: Mapping[str, str], body: StreamReader, remote: str | None
-) -> Answer:
-    """A defect of ours is a 503, which Sinch retries."""
     try:
-        return await app[HANDLER](target, headers, body, remote)
+        answer = await request.app[HANDLER].read(request.raw_path, request.headers, request.content, request.remote)
     except Exception:
-        log.exception("callback_failed", path=target.partition("?")[0])
-        return try_again("Something is wrong here; try again.")
+        log.exception("callback_failed")
+        answer = FAILED
+    return answer.response()
 
 
 async def _only_post(_request: web.Request) -> web.Response:

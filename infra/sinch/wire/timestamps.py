@@ -24,12 +24,12 @@ def timestamp(text: str) -> str:
 
     Text that already has this form is only checked: the gateway calls this for every report.
     """
-    if text[-1:] == "Z" and text[10:11] == "T" and text[7:8] == "-":
-        length = len(text)
-        if length == _NORMAL_LENGTH and text[19] == ".":
+    length = len(text)
+    if length == _NORMAL_LENGTH:
+        if text[23] == "Z" and text[19] == "." and text[10] == "T" and text[7] == "-":
             return _checked(text, text)
-        if length == _WHOLE_SECONDS_LENGTH and text[16] == ":":
-            return _checked(text, text[:-1] + ".000Z")
+    elif length == _WHOLE_SECONDS_LENGTH and text[19] == "Z" and text[16] == ":" and text[10] == "T" and text[7] == "-":
+        return _checked(text, text[:-1] + ".000Z")
     return write(moment(text))
 
 

@@ -1,23 +1,23 @@
-"""The lane through aiohttp: plain POSTs in the connection's own task, everything else the ordinary way."""
+"""The lane through aiohttp: plain POSTs without a task, everything else the ordinary way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
 from infra.process.health import serving
-from infra.process.lane import LANE, Receive
+from infra.process.lane import LANE, LaneRunner, Receive, Respond
 
 BLOCK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlane"
 
 
-async def short(_message: RawRequestMessage, body: StreamReader, _remote: str | None) -> bytes:
-    """Answers `lane`, after the body was read."""
-    await body.read()
-    return BLOCK
+def short(_message: RawRequestMessage, body: bytes, _remote: str | None, respond: Respond) -> None:
+    """Answers `lane` at once, to the right body."""
+    assert body == b"{}"
+    respond(BLOCK)
 
 
 async def ordinary(request: web.Request) -> web.Response:
@@ -108,12 +108,10 @@ async def test_nonsense_is_answered_400() -> None:
 
 async def test_stopping_lets_the_request_in_progress_finish() -> None:
     """And closes its connection after the answer."""
-    asked, go_on = asyncio.Event(), asyncio.Event()
+    asked: asyncio.Future[Respond] = asyncio.get_running_loop().create_future()
 
-    async def slow(*_: object) -> bytes:
-        asked.set()
-        await go_on.wait()
-        return BLOCK
+    def slow(_message: RawRequestMessage, _body: bytes, _remote: str | None, respond: Respond) -> None:
+        asked.set_result(respond)
 
     app = web.Application()
     lane: dict[str, Receive] = {"/p": slow}
@@ -123,9 +121,9 @@ async def test_stopping_lets_the_request_in_progress_finish() -> None:
         port = await server.__aenter__()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(post())
-        await asked.wait()
+        respond = await asked
         ending = asyncio.create_task(server.__aexit__(None, None, None))
-        asyncio.get_running_loop().call_soon(go_on.set)
+        asyncio.get_running_loop().call_later(0.05, respond, BLOCK)
         assert await answer(reader) == "lane"
         assert await reader.read() == b""
         await ending
@@ -140,3 +138,135 @@ async def test_a_caller_who_hangs_up_in_the_middle_harms_nobody() -> None:
     async with connected() as (reader, writer):
         writer.write(post())
         assert await answer(reader) == "lane"
+
+
+async def test_answers_that_come_later_keep_their_order() -> None:
+    """The second request is not even shown before the first has its answer; a second answer to one is nothing."""
+    shown: asyncio.Queue[tuple[bytes, Respond]] = asyncio.Queue()
+
+    def later(_message: RawRequestMessage, body: bytes, _remote: str | None, respond: Respond) -> None:
+        shown.put_nowait((body, respond))
+
+    async with connected(later) as (reader, writer):
+        writer.write(post(body="one") + post(body="two"))
+        body, respond = await shown.get()
+        assert (body, shown.empty()) == (b"one", True)
+        respond(BLOCK)
+        respond(BLOCK)
+        body, respond = await shown.get()
+        assert body == b"two"
+        respond(BLOCK.replace(b"lane", b"2nd!"))
+        assert [await answer(reader), await answer(reader)] == ["lane", "2nd!"]
+
+
+async def test_a_body_in_one_piece_larger_than_what_holds_up_reading() -> None:
+    """It comes whole, and reading goes on after it."""
+    large = "x" * 150_000
+
+    def length(_message: RawRequestMessage, body: bytes, _remote: str | None, respond: Respond) -> None:
+        respond(BLOCK if body == large.encode() else b"HTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n")
+
+    async with connected(length) as (reader, writer):
+        answers = set()
+        for _ in range(3):
+            writer.write(post(body=large))
+            answers.add(await answer(reader))
+        assert answers <= {"lane", "long"}  # `long` where it came in several pieces
+
+
+async def test_an_empty_body() -> None:
+    """Is one too."""
+    bodies: list[bytes] = []
+
+    def note(_message: RawRequestMessage, body: bytes, _remote: str | None, respond: Respond) -> None:
+        bodies.append(body)
+        respond(BLOCK)
+
+    async with connected(note) as (reader, writer):
+        writer.write(post(body=""))
+        assert (await answer(reader), bodies) == ("lane", [b""])
+
+
+async def test_a_defect_of_one_answer_does_not_hold_up_other_connections() -> None:
+    """Each connection goes on by itself, whatever happens to its neighbour in the same turn."""
+
+    def broken(_message: RawRequestMessage, body: bytes, _remote: str | None, respond: Respond) -> None:
+        if body == b"bad":
+            raise AssertionError(body)
+        respond(BLOCK)
+
+    app = web.Application()
+    lane: dict[str, Receive] = {"/p": broken}
+    app[LANE] = lane
+    async with asyncio.timeout(20), serving(app, "127.0.0.1", 0) as port:
+        pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        for number, (_, writer) in enumerate(pairs):
+            writer.write(post(body="bad" if number % 2 else "{}"))
+        assert {await answer(reader) for reader, _ in pairs[::2]} == {"lane"}
+        for _, writer in pairs:
+            writer.close()
+
+
+async def test_a_caller_who_reads_no_answers_is_not_asked_for_more() -> None:
+    """Answers that nobody takes do not pile up: at some point requests are left where they are, and go on later."""
+    count = 0
+
+    def long_answer(_message: RawRequestMessage, _body: bytes, _remote: str | None, respond: Respond) -> None:
+        nonlocal count
+        count += 1
+        respond(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+
+    requests = 2_000
+    async with connected(long_answer) as (reader, writer):
+        sending = asyncio.create_task(_send(writer, requests))
+        await until_still(lambda: count)
+        assert count < requests / 2
+        for _ in range(requests):
+            await answer(reader)
+        await sending
+        assert count == requests
+
+
+async def _send(writer: asyncio.StreamWriter, requests: int) -> None:
+    for _ in range(requests):
+        writer.write(post())
+        await writer.drain()
+
+
+async def until_still(value: Callable[[], int]) -> None:
+    """Wait until a number has not grown for a fifth of a second."""
+    before = -1
+    while before != value():
+        before = value()
+        await asyncio.sleep(0.2)
+
+
+async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
+    """The keep-alive timeout of aiohttp holds in the lane."""
+    shown: asyncio.Future[Respond] = asyncio.get_running_loop().create_future()
+
+    def later(_message: RawRequestMessage, _body: bytes, _remote: str | None, respond: Respond) -> None:
+        shown.set_result(respond)
+
+    app = web.Application()
+    lane: dict[str, Receive] = {"/p": later}
+    app[LANE] = lane
+    runner = LaneRunner(app, keepalive_timeout=0.2)
+    await runner.setup()
+    assert runner.server is not None
+    server = await asyncio.get_running_loop().create_server(runner.server, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(20):
+        busy_reader, busy = await asyncio.open_connection("127.0.0.1", port)
+        busy.write(post())
+        respond = await shown
+        idle_reader, idle = await asyncio.open_connection("127.0.0.1", port)
+        assert await idle_reader.read() == b""  # closed, after the time
+        respond(BLOCK)
+        assert await answer(busy_reader) == "lane"
+        assert await busy_reader.read() == b""  # closed, once it was idle
+        busy.close()
+        idle.close()
+    server.close()
+    await runner.cleanup()

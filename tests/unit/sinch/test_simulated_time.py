@@ -21,6 +21,10 @@ class StillClock:
         """A fixed day, plus what was moved."""
         return datetime.fromtimestamp(1_780_000_000 + self.seconds, UTC)
 
+    def unix(self) -> float:
+        """The same in seconds."""
+        return 1_780_000_000 + self.seconds
+
     def boot(self) -> float:
         """Seconds since boot."""
         return self.seconds

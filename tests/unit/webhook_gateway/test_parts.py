@@ -27,6 +27,10 @@ class StillClock:
         """Some moment."""
         return datetime(2026, 3, 1, tzinfo=UTC)
 
+    def unix(self) -> float:
+        """The same moment."""
+        return self.wall().timestamp()
+
     def boot(self) -> float:
         """The time it was set to."""
         return self.now

@@ -23,7 +23,7 @@ from infra.sinch.wire.callbacks import (
     UnreadableCallback,
     parse_callback,
 )
-from infra.sinch.wire.msisdn import is_msisdn
+from infra.sinch.wire.msisdn import digits_of, is_msisdn
 
 ORIGIN = "webhook"
 """What dead letters of this service name as where they came from, and their key."""
@@ -31,6 +31,8 @@ MOST_DEAD_BYTES = 500_000
 """Bytes of a body that is kept as a dead letter; base64 makes it a third longer, and a record holds 1,000,000."""
 
 
+SHOWN = 64
+"""Characters of a text of Sinch's in a log line: its ids have 26."""
 LONG_NUMBER = 11
 """Digits from which on four at each end still hide enough (`mask_phone` decides the same; this is the hot path)."""
 MOST_EVENT_BYTES = 16_000_000
@@ -106,7 +108,7 @@ class Translator:
         entries = [Entry(topics.INBOUND_MESSAGES, key, encode(event))]
         if (decision := _decision(event, found)) is not None:
             entries.append(Entry(topics.CONSENT, key, encode(decision)))
-        about: dict[str, str | int] = {"inbound_id": message.id, "sender": mask_phone(message.from_)}
+        about: dict[str, str | int] = {"inbound_id": message.id[:SHOWN], "sender": mask_phone(message.from_)}
         if event.keyword is not None:
             about["keyword"] = event.keyword
         return Said(message.type, about, entries)
@@ -148,7 +150,7 @@ def dead_letter(raw: bytes, reason: str, now: str, *, truncated: bool = False) -
 
 def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
     reference = _reference(report.client_reference)
-    if reference is None and report.recipient in report.batch_id:
+    if reference is None and report.recipient in digits_of(report.batch_id):
         return dead("unreadable", raw, NUMBER_IN_KEY, now)
     campaign_id, chunk, attempt, part = _place(reference)
     event = DeliveryReported(
@@ -174,10 +176,10 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
     )
     number = report.recipient
     about: Saying = {
-        "batch_id": report.batch_id,
+        "batch_id": report.batch_id[:SHOWN],
         "client_reference": "" if reference is None else report.client_reference or "",
         "recipient": f"{number[:4]}•••{number[-4:]}" if len(number) >= LONG_NUMBER else mask_phone(number),
-        "status": report.status,
+        "status": report.status[:SHOWN],
         "code": report.code,
     }
     return Said(report.type, about, [_entry(reference, report.batch_id, event)])
@@ -191,15 +193,19 @@ def _batch_report(report: BatchReport, raw: bytes, now: str) -> Said:
     if sum(count * size for count, size in sizes) > MOST_EVENT_BYTES:
         return dead("oversized", raw, f"{recipients} recipients would become too many bytes", now)
     reference = _reference(report.client_reference)
-    if reference is None and any(
-        number in report.batch_id for line in report.statuses for number in line.recipients or ()
-    ):
-        return dead("unreadable", raw, NUMBER_IN_KEY, now)
+    if reference is None:
+        key = digits_of(report.batch_id)
+        if any(number in key for line in report.statuses for number in line.recipients or ()):
+            return dead("unreadable", raw, NUMBER_IN_KEY, now)
     id_ = callback_id(raw)
     entries = _named_recipients(report, reference, id_, now)
     if not report.is_full or not entries:
         entries.append(_summary(report, reference, id_, now))
-    about: Saying = {"batch_id": report.batch_id, "client_reference": str(reference or ""), "recipients": recipients}
+    about: Saying = {
+        "batch_id": report.batch_id[:SHOWN],
+        "client_reference": str(reference or ""),
+        "recipients": recipients,
+    }
     return Said(report.type, about, entries)
 
 

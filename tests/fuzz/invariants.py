@@ -4,6 +4,7 @@ from contracts import topics
 from contracts.consent import Keywords
 from contracts.events import AnyEvent, DeadLetter, DeliveryReported, InboundReceived, decode
 from contracts.identity import parse_reference, pseudonym
+from infra.sinch.wire.msisdn import digits_of
 from infra.sinch.wire.signature import ALGORITHM, NONCE, SIGNATURE, TIMESTAMP, signature_headers
 from services.webhook_gateway.proof import Caller, Proof, Signed
 from services.webhook_gateway.translate import MOST_DEAD_BYTES, MOST_EVENT_BYTES, Translator
@@ -16,6 +17,7 @@ TOKENS = ("a+b &c", "tökên")
 TRANSLATOR = Translator(lambda number: pseudonym(number, PRIVACY_KEY), Keywords())
 PROOF = Proof(TOKENS, ("user:pässword",), (SECRET, "older"), 300)
 
+MOST_SHOWN = 1_000
 GROWTH = 8
 """Times its own length that a body may become beside what is allowed for a batch's report: a picture message's text
 stands in two fields of its reply, and a control character is six letters in JSON."""
@@ -25,6 +27,7 @@ def check_body(raw: bytes) -> None:
     """At least one entry, each readable again, the same every time, bounded, and no number in a key."""
     said = TRANSLATOR.read(raw, NOW)
     assert said.entries, "lost"
+    assert len(str(said.about)) < MOST_SHOWN, "a long log line"
     assert sum(len(entry.value) for entry in said.entries) <= MOST_EVENT_BYTES + GROWTH * len(raw) + 10_000, "too large"
     for entry in said.entries:
         event = decode(entry.value)
@@ -57,7 +60,7 @@ def _names_somebody(key: str, event: AnyEvent) -> bool:
     """Whether the number that the event is about stands in its key. A chunk's key is of our own making."""
     match event:
         case DeliveryReported():
-            return parse_reference(event.client_reference) is None and event.recipient in key
+            return parse_reference(event.client_reference) is None and event.recipient in digits_of(key)
         case InboundReceived():
             return key != pseudonym(event.sender, PRIVACY_KEY)
         case _:

@@ -35,6 +35,11 @@ def is_msisdn(text: str) -> bool:
     return MIN_DIGITS <= len(text) <= MAX_DIGITS and text.isascii() and text.isdigit() and text[0] != "0"
 
 
+def digits_of(text: str) -> str:
+    """The text as it is when numbers written with spaces, dashes, dots or brackets are closed up."""
+    return text.translate(_IGNORED)
+
+
 def address(text: str) -> str:
     """A sender or an inbound destination: an MSISDN in normal form, else a short code or a name as it stands."""
     try:

@@ -18,9 +18,13 @@ def names() -> list[str]:
     return sorted(m.name for m in iter_modules(bench.__path__) if m.name not in PARTS and not m.name.startswith("_"))
 
 
+LONG = frozenset({"soak"})
+"""Run only when asked for by name."""
+
+
 def main() -> None:
     """Run what was asked for."""
-    wanted = sys.argv[1:] or names()
+    wanted = sys.argv[1:] or [name for name in names() if name not in LONG]
     if unknown := sorted(set(wanted) - set(names())):
         sys.exit(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(names())}")
     for name in wanted:

@@ -89,7 +89,7 @@ async def _measure() -> list[Row]:
             rounds = [folder / f"round-{number}" for number in range(ROUNDS)]
             place = Place(folder, kafka, broker.pid, rounds, folder / "warm", folder / "full")
             for path in (*rounds, place.warm):
-                write_requests(path, _reports(REQUESTS))
+                write_requests(path, reports(REQUESTS))
             write_requests(place.full, _full_reports(500))
             return await _rows(place)
         finally:
@@ -167,41 +167,41 @@ async def _briefly(port: int, requests: Path) -> Load:
 
 
 @asynccontextmanager
-async def _gateway(
-    place: Place, *, on: list[int] | None = None, processes: int = 1, proofs: bool = True
+async def gateway(
+    folder: Path, kafka: KafkaConnection, *, on: list[int] | None = None, processes: int = 1, proofs: bool = True
 ) -> AsyncIterator[tuple[int, int]]:
     """The gateway as `heliograph webhook-gateway` runs it: gives its port and process id."""
     port = free_port()
     env = {
-        "KAFKA_BOOTSTRAP_SERVERS": place.kafka.bootstrap_servers, "PRIVACY_KEY": "benchmark-privacy-key",
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PRIVACY_KEY": "benchmark-privacy-key",
         "WEBHOOK_PORT": str(port), "LOG_FORMAT": "json", "METRICS_PORT": "0",
         "WEBHOOK_TOKEN": TOKEN if proofs else "", "SINCH_WEBHOOK_SECRET": SECRET if proofs else "",
     }  # fmt: skip
     argv = [sys.executable, "-m", "services.cli", "webhook-gateway", "--processes", str(processes)]
-    async with pinned(argv, on or [measured_core()], output=place.folder / "gateway.log", env=env) as child:
+    async with pinned(argv, on or [measured_core()], output=folder / "gateway.log", env=env) as child:
         await until_answers(f"http://127.0.0.1:{port}/readyz")
         yield port, child.pid
 
 
 async def _proven(place: Place) -> tuple[list[tuple[Measured, Measured]], int, int]:
     """The rounds with all proofs; how many of the reports answered 200 are not in the log, of how many."""
-    async with _floor(place) as floor, _gateway(place) as gateway:
-        await _warm_up(place, floor, gateway)
+    async with _floor(place) as floor, gateway(place.folder, place.kafka) as ours:
+        await _warm_up(place, floor, ours)
         before = await _ends(place.kafka)
-        pairs = await _in_turn(floor, gateway, place.rounds)
+        pairs = await _in_turn(floor, ours, place.rounds)
         answered = sum(one.load.requests - one.load.failed for _, one in pairs)
         return pairs, answered - await _appended_since(place.kafka, before), answered
 
 
 async def _bare(place: Place) -> list[tuple[Measured, Measured]]:
-    async with _floor(place) as floor, _gateway(place, proofs=False) as gateway:
-        await _warm_up(place, floor, gateway)
-        return await _in_turn(floor, gateway, place.rounds[:3])
+    async with _floor(place) as floor, gateway(place.folder, place.kafka, proofs=False) as ours:
+        await _warm_up(place, floor, ours)
+        return await _in_turn(floor, ours, place.rounds[:3])
 
 
 async def _frozen(place: Place) -> Row:
     """Memory while Kafka answers nothing and load goes on: what waits is bounded, the rest is answered 503."""
-    async with _gateway(place) as (port, pid):
+    async with gateway(place.folder, place.kafka) as (port, pid):
         await load(port, place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
         os.kill(place.broker, signal.SIGSTOP)
         try:
@@ -215,7 +215,7 @@ async def _frozen(place: Place) -> Row:
 
 async def _full(place: Place) -> Row:
     """Full reports of 1,000 recipients, beside the same records appended by nothing but the appender."""
-    async with _gateway(place, proofs=False) as (port, _):
+    async with gateway(place.folder, place.kafka, proofs=False) as (port, _):
         await load(port, place.full, on=other_cores(), connections=8, seconds=1)
         measured = await load(port, place.full, on=other_cores(), connections=8, seconds=SECONDS)
     return row(
@@ -256,7 +256,10 @@ async def _two(place: Place) -> Row:
     The one process beside them is measured in the same minutes, on its one core as before.
     """
     on = [*other_cores()[:1], measured_core()] if len(other_cores()) < 3 else [other_cores()[-1], measured_core()]
-    async with _gateway(place) as alone, _gateway(place, on=sorted(set(on)), processes=2) as both:
+    async with (
+        gateway(place.folder, place.kafka) as alone,
+        gateway(place.folder, place.kafka, on=sorted(set(on)), processes=2) as both,
+    ):
         await load(both[0], place.warm, on=other_cores(), connections=CONNECTIONS, seconds=1)
         pairs = [(await _briefly(alone[0], path), await _briefly(both[0], path)) for path in place.rounds[:3]]
     one, two = sorted(pairs, key=lambda pair: pair[1].per_second / pair[0].per_second)[1]
@@ -265,7 +268,8 @@ async def _two(place: Place) -> Row:
                notes=f"{two}{crowded}")  # fmt: skip
 
 
-def _reports(count: int) -> Iterator[bytes]:
+def reports(count: int) -> Iterator[bytes]:
+    """Signed requests with a recipient's report each, every one its own; no two calls give the same."""
     ids, nonce = SystemIds(), SystemIds().uuid7().hex[:16]
     campaign = ids.uuid7()
     for number in range(count):

@@ -1,0 +1,126 @@
+"""Benchmark `soak`: the gateway's memory through ten minutes of load, and while Kafka is frozen under load.
+
+Not among "all": `make bench NAME=soak`, with SOAK_SECONDS for another length. Load as in `webhook`, every request
+signed with a nonce of its own: a run of the load generator ends when its requests are through, and by the time they
+come again the gateway has forgotten their signatures.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from contracts.topics import TOPICS
+from infra.kafka.connection import KafkaConnection
+from infra.kafka.embedded import EmbeddedKafka
+from infra.kafka.provision import provision
+from services.webhook_gateway.replays import MOST
+from tests.bench.generator import Load, load, write_requests
+from tests.bench.harness import Row, other_cores, publish, row
+from tests.bench.processes import pin_all, resident_mb
+from tests.bench.webhook import CONNECTIONS, gateway, reports
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
+FROZEN_SECONDS = min(60.0, SECONDS)
+FILES = 6
+REQUESTS = MOST * 3 // FILES
+"""In each file: together half as many again as the gateway can remember."""
+LONGEST_RUN = 120
+
+
+@dataclass
+class Seen:
+    """What was answered, and the gateway's memory, second by second."""
+
+    answered: int = 0
+    failed: int = 0
+    megabytes: list[float] = field(default_factory=list)
+
+    def note(self, seen: Load) -> None:
+        """One run of the load generator."""
+        self.answered += seen.requests - seen.failed
+        self.failed += seen.failed
+
+    @property
+    def early(self) -> float:
+        """The median of the third tenth: by then the memory of signatures is full."""
+        tenth = max(1, len(self.megabytes) // 10)
+        return median(self.megabytes[2 * tenth : 3 * tenth] or self.megabytes)
+
+    @property
+    def late(self) -> float:
+        """The median of the last tenth."""
+        return median(self.megabytes[-max(1, len(self.megabytes) // 10) :])
+
+
+def main() -> None:
+    """`make bench NAME=soak`."""
+    sys.stdout.write(f"{publish('soak', asyncio.run(_measure()))}\n")
+
+
+async def _measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="heliograph-bench-") as name:
+        folder = Path(name)
+        broker = EmbeddedKafka(folder / "kafka")
+        await broker.start()
+        try:
+            pin_all(broker.pid, other_cores())
+            kafka = KafkaConnection(broker.bootstrap_servers)
+            await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
+            files = [folder / f"requests-{number}" for number in range(FILES)]
+            for file in files:
+                write_requests(file, reports(REQUESTS))
+            turn = cycle(files)
+            async with gateway(folder, kafka) as (port, pid):
+                flowing = await _watched(pid, _load_for(port, turn, SECONDS))
+                os.kill(broker.pid, signal.SIGSTOP)
+                try:
+                    frozen = await _watched(pid, _load_for(port, turn, FROZEN_SECONDS))
+                finally:
+                    os.kill(broker.pid, signal.SIGCONT)
+                after = await _watched(pid, _load_for(port, turn, FROZEN_SECONDS / 4))
+        finally:
+            await broker.stop()
+    return [
+        row("memory at the end of the load", flowing.late, "MB", ("the same early on", flowing.early),
+            target="flat, below 300 MB",
+            notes=f"{SECONDS:g} s, {flowing.answered} callbacks appended, {flowing.failed} not 200; most {max(flowing.megabytes):.0f} MB"),
+        row("memory with Kafka frozen under load, most", max(frozen.megabytes), "MB", target="below 300 MB",
+            notes=f"{FROZEN_SECONDS:g} s, {frozen.answered} answered 200, {frozen.failed} answered 503 or not in time"),
+        row("memory with Kafka back", after.late, "MB", ("before it was frozen", flowing.late), target="below 300 MB",
+            notes=f"{after.answered} appended, {after.failed} not 200 (the first of them while it came back)"),
+    ]  # fmt: skip
+
+
+async def _watched(pid: int, loading: Coroutine[Any, Any, Seen]) -> Seen:
+    """Memory once a second for as long as the load lasts."""
+    task = asyncio.create_task(loading)
+    memory: list[float] = []
+    while not task.done():
+        memory.append(resident_mb(pid))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), 1.0)
+    seen = await task
+    seen.megabytes = memory
+    return seen
+
+
+async def _load_for(port: int, turn: Iterator[Path], seconds: float) -> Seen:
+    loop, seen = asyncio.get_running_loop(), Seen()
+    end = loop.time() + seconds
+    while (left := end - loop.time()) > 0:
+        some = min(int(left) + 1, LONGEST_RUN)
+        seen.note(await load(port, next(turn), on=other_cores(), connections=CONNECTIONS, seconds=some, once=True))
+    return seen
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+import structlog
 from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
@@ -22,6 +23,8 @@ from infra.kafka.records import Entry, Position
 from infra.kafka.supply import Supply
 from infra.kafka.waiting import One, Told, Waiting
 from infra.process.world import World
+
+log = structlog.get_logger(__name__)
 
 MAX_RECORD_BYTES = 1_000_000  # the broker's own default limit is 1,048,588 a batch
 MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024
@@ -165,6 +168,9 @@ class Appender:
             said = self._late()
         except LogError as error:
             said = error
+        except Exception as error:
+            log.exception("append_failed")
+            said = LogUnavailable(f"a defect: {error!r}")
         finally:
             self._tell(one, said)
 

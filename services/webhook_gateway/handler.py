@@ -169,15 +169,17 @@ class Handler:
         self._world.tasks.spawn("append_callback", self._append_all(callback, entries))
 
     async def _append_all(self, callback: Callback, entries: list[Entry]) -> None:
-        said: Position | LogError | None = None
         try:
-            if entries:
-                said = (await self._appender.append_all(entries, within=self._within))[0]
+            positions = await self._appender.append_all(entries, within=self._within) if entries else []
         except LogError as error:
-            said = error
-        self._told(callback, said)
+            self._told(callback, error)
+        except Exception:
+            log.exception("callback_failed")
+            self._refuse(callback, answers.FAILED)
+        else:
+            self._told(callback, *positions[:1])
 
-    def _told(self, callback: Callback, outcome: Position | LogError | None) -> None:
+    def _told(self, callback: Callback, outcome: Position | LogError | None = None) -> None:
         """The log has it, or says why not: a record above Kafka's limit is kept as a dead letter."""
         try:
             if isinstance(outcome, RecordTooLarge) and not callback.said.is_dead:

@@ -4,11 +4,11 @@ One row a transaction and chunk, a line a fact; the view `message_events` takes 
 repetitions by event_id.
 """
 
-from io import BytesIO
+from collections.abc import Sequence
 from typing import Any
 
 from infra.postgres.pool import Connection
-from services.projector.projections.copying import escape
+from services.projector.projections.copying import copy, escape
 from services.projector.projections.messages import ChunkFacts, ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
@@ -19,8 +19,8 @@ COLUMNS = ("campaign_id", "chunk", "lines")
 
 
 def plain(text: str) -> str:
-    """A foreign text as one field. Most are empty or one word."""
-    return text if not text or text.isalnum() else text.translate(_WITHOUT)
+    """A foreign text as one field of a line that is copied. Most are empty or one word."""
+    return text if not text or text.isalnum() else escape(text.translate(_WITHOUT))
 
 
 def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) -> list[str]:
@@ -30,12 +30,12 @@ def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) ->
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 
-def row_of(key: ChunkKey, facts: ChunkFacts) -> str:
+def row_of(key: ChunkKey, facts: ChunkFacts) -> bytes:
     """What is new of one chunk, as a row to copy."""
-    return f"{key[0]}\t{key[1]}\t{escape(LINE.join(facts.history))}\n"
+    return f"{key[0]}\t{key[1]}\t{LINE.join(facts.history)}\n".encode()
 
 
-async def append(connection: Connection, rows: bytes) -> None:
+async def append(connection: Connection, rows: Sequence[bytes]) -> None:
     """Append these rows."""
     if rows:
-        await connection.copy_to_table("history", source=BytesIO(rows), columns=COLUMNS, format="text")
+        await copy(connection, "history", rows, COLUMNS)

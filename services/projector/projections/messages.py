@@ -5,17 +5,18 @@ Facts are staged by COPY and compared in the database: a row changes only when t
 which, by batch; the counters follow from that.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from operator import itemgetter
 from typing import NamedTuple
 
 from asyncpg import Record
 
-from contracts.follow_ups import TEMPORARY, may_pass
+from contracts.follow_ups import may_pass
 from infra.postgres.pool import Connection
 from services.projector.lattice import FactRow, Follow
-from services.projector.projections.copying import escape
+from services.projector.projections.copying import copy, escape
 
 ChunkKey = tuple[str, int]
 """(campaign_id, chunk)."""
@@ -139,11 +140,40 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
-async def apply(connection: Connection, facts: Facts, rows: bytes) -> list[Moved]:
-    """Join these facts into the table; `rows` are theirs."""
+NEW = """
+SELECT k.campaign_id::text, k.chunk FROM unnest($1::uuid[], $2::integer[]) AS k (campaign_id, chunk)
+WHERE NOT EXISTS (SELECT FROM batches b WHERE b.campaign_id = k.campaign_id AND b.chunk = k.chunk)
+  AND NOT EXISTS (SELECT FROM history h WHERE h.campaign_id = k.campaign_id AND h.chunk = k.chunk)
+"""
+"""Chunks that have no message: each comes with its request's row in `batches`, or with a fact in `history`."""
+WORTH_ASKING = 2_000  # messages of a batch; below it is a round trip for little
+
+
+async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, bytes]) -> list[Moved]:
+    """Join these facts into the table; `rows` are theirs.
+
+    Chunks that are new are copied as they are: their partition's owner, who is the only one to write them, is ours in
+    this transaction. The others are staged and merged.
+    """
     if not rows:
         return []
-    await connection.copy_to_table("staged", source=BytesIO(rows), format="text")
+    new: set[ChunkKey] = set()
+    if sum(len(chunk.greatest) for chunk in facts.values()) >= WORTH_ASKING:
+        found = await connection.fetch(NEW, [c for c, _ in facts], [n for _, n in facts])
+        new = {(campaign_id, chunk) for campaign_id, chunk in found}
+    moved: list[Moved] = []
+    if new:
+        await copy(connection, "messages", [rows[key] for key in new])
+        for key in new:
+            moved += entered(key, facts[key])
+    known = {key: chunk for key, chunk in facts.items() if key not in new}
+    return moved + await _merge(connection, known, [rows[key] for key in known])
+
+
+async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) -> list[Moved]:
+    if not rows:
+        return []
+    await copy(connection, "staged", rows)
     moved = await connection.fetch(MARK_REQUESTED) if any(c.requested for c in facts.values()) else []
     if any(f.scheduled or f.given_up for c in facts.values() for f in c.follow.values()):
         moved += await connection.fetch(FOLLOW)
@@ -157,24 +187,47 @@ def _moved(row: Record) -> Moved:
     return Moved(campaign_id, chunk, before, State(*states[5:]), messages)
 
 
+_STATE = itemgetter(1, 2, 5, 3, 6, 7)
+
+
+def entered(key: ChunkKey, facts: ChunkFacts) -> list[Moved]:
+    """The requested messages of a new chunk, from nothing to what its rows say."""
+    greatest, follow, requested = facts.greatest, facts.follow, facts.requested
+    alike = Counter(zip(map(_STATE, map(greatest.__getitem__, requested)), map(follow.get, requested), strict=True))
+    states = Counter[State]()
+    for ((attempt, part, status, rank, word, code), more), messages in alike.items():
+        states[State(attempt, part, status, rank, _awaits(attempt, rank, word, code, more))] += messages
+    return [Moved(*key, None, state, messages) for state, messages in states.items()]
+
+
+def _awaits(attempt: int, rank: int, word: str, code: int, follow: Follow | None) -> bool:
+    """A failure that is not final yet; AWAITING says the same of a row."""
+    return (
+        follow is not None
+        and rank in (8, 9)
+        and follow.given_up < attempt
+        and (follow.scheduled >= attempt or (follow.retries and may_pass(word, code)))
+    )
+
+
 NOTHING = Follow()
 
 
-def rows_of(key: ChunkKey, facts: ChunkFacts) -> str:
+def rows_of(key: ChunkKey, facts: ChunkFacts) -> bytes:
     """The facts of one chunk as rows to copy. Only Sinch's own words can hold characters to escape."""
     campaign_id, chunk = key
-    requested, follow, usual = facts.requested, facts.follow, not (facts.requested or facts.follow)
+    requested, follow = facts.requested, facts.follow
     out: list[str] = []
+    ends: dict[tuple[object, ...], str] = {}  # few differ in more than recipient and moment
     for recipient, (_, attempt, part, rank, at, status, word, code, parts, batch_id) in facts.greatest.items():
-        retriable = "t" if code in TEMPORARY and may_pass(word, code) else "f"
-        if usual:  # reports
-            between = f"0\t0\t{rank}\t{parts}\tf\tf"
-        else:
+        like = attempt, part, rank, status, word, code, parts, batch_id, recipient in requested, follow.get(recipient)
+        end = ends.get(like)
+        if end is None:
             more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
-            retries = "t" if more.retries else "f"
-            between = f"{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
-        out.append(
-            f"{campaign_id}\t{recipient}\t{at}\t{chunk}\t{code}\t{attempt}\t{between}\t{retriable}"
-            f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
-        )
-    return "".join(out)
+            retries, retriable = "t" if more.retries else "f", "t" if may_pass(word, code) else "f"
+            end = ends[like] = (
+                f"{chunk}\t{code}\t{attempt}\t{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
+                f"\t{retriable}\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
+            )
+        out.append(f"{campaign_id}\t{recipient}\t{at}\t{end}")
+    return "".join(out).encode()

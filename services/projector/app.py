@@ -22,7 +22,7 @@ FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
 FETCH_BYTES = 2 * 1024 * 1024  # of a partition at once: 4,000 reports
 YOUNG_OBJECTS = 50_000
 """Before the collector looks at them: a batch is tens of thousands of tuples, none in a cycle. Not more, because what is
-in one (a fetch of megabytes that failed) waits for it: with 200,000 the process grew to 400 MB, with this to 180.
+in one (a fetch of megabytes that failed) waits for it: with 200,000 the process once grew to 400 MB.
 """
 
 

@@ -16,11 +16,11 @@ from infra.kafka.log import Record
 from infra.process.world import iso
 from services.projector import lattice
 from services.projector.lattice import Follow
-from services.projector.projections import history, messages
+from services.projector.projections import messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
-from services.projector.projections.history import FIELD, lines_of, plain
+from services.projector.projections.history import FIELD, LINE, lines_of, plain
 from services.projector.projections.messages import ChunkFacts, ChunkKey
 from services.projector.projections.parked import Word
 
@@ -29,10 +29,10 @@ FOLLOWED_UP = Follow(retries=True)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is copied, in PostgreSQL's text format."""
+    """What is written of each chunk: its messages in COPY's text format, the lines of its history."""
 
     messages: dict[ChunkKey, bytes] = field(default_factory=dict)
-    history: list[bytes] = field(default_factory=list)
+    history: dict[ChunkKey, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Changes:
         for key, facts in self.messages.items():
             rows.messages[key] = messages.rows_of(key, facts)
             if facts.history:
-                rows.history.append(history.row_of(key, facts))
+                rows.history[key] = LINE.join(facts.history)
                 facts.history.clear()
             yield
         self.rows = rows

@@ -1,8 +1,10 @@
 """Every event, by name. Adding a report type: a class in its topic's file, a line below, a line in `topics.py`."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from contracts.events.base import Event, encode, unsound
+from contracts.events.base import Event, all_sound, encode, unsound
 from contracts.events.campaign import CampaignCancelled, CampaignPaused, CampaignRequested, CampaignResumed
 from contracts.events.delivery import BatchReported, DeliveryReported, ReportNeverCame, StatusCount
 from contracts.events.dispatch import (
@@ -85,6 +87,15 @@ def sound(raw: bytes | None) -> AnyEvent:
     return event
 
 
+def all_of(raws: Sequence[bytes | None]) -> list[AnyEvent] | None:
+    """`sound` of each of them, in half the time; None when one of them is an error: ask one by one for its words."""
+    try:
+        events = [_decoder.decode(raw) for raw in raws]  # type: ignore[arg-type]  # None is a TypeError
+    except (TypeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return events if all_sound(events) else None
+
+
 __all__ = [
     "AnyEvent",
     "BatchAccepted",
@@ -125,6 +136,7 @@ __all__ = [
     "SendAttempted",
     "StatusCount",
     "UnreadableEventError",
+    "all_of",
     "decode",
     "encode",
     "sound",

@@ -1,6 +1,9 @@
 """What every event has, and how it becomes bytes (decision 0001: msgspec)."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Annotated, dataclass_transform
 
 import msgspec
@@ -13,6 +16,8 @@ Id = Annotated[str, Meta(min_length=36, max_length=36)]
 """A UUID in its usual text form."""
 
 ID_BYTES = 16
+_HOUR = itemgetter(slice(13))
+"""Of a moment, its first 13 characters: to the hour."""
 
 Digits = Annotated[str, Meta(min_length=5, max_length=15)]
 """A phone number as E.164 digits, without `+`. Fits a `bigint`. (A pattern here would double the time to decode.)"""
@@ -43,6 +48,41 @@ def unsound(event: Event) -> str | None:
     if at is not None and at is not event.occurred_at and not _is_moment(at):
         return f"at {at!r} is not a moment"
     return None
+
+
+def all_sound(events: Sequence[Event]) -> bool:
+    """Whether `unsound` finds nothing in any of them, in a third of its time: their texts are looked at column by column."""
+    moments = [event.occurred_at for event in events]
+    moments += [at for event in events if (at := getattr(event, "at", None)) is not None]
+    return _are_ids([event.event_id for event in events]) and _are_moments(moments)
+
+
+def _are_ids(texts: Sequence[str]) -> bool:
+    text, dashes = "".join(texts), "-" * len(texts)
+    try:
+        return text[8::36] == text[13::36] == text[18::36] == text[23::36] == dashes and len(
+            bytes.fromhex(text.replace("-", ""))
+        ) == ID_BYTES * len(texts)
+    except ValueError:
+        return False
+
+
+def _are_moments(texts: Sequence[str]) -> bool:
+    text, many = "".join(texts), len(texts)
+    digits = text[15::24] + text[18::24] + text[20::24] + text[21::24] + text[22::24]
+    return (
+        text[13::24] == text[16::24] == ":" * many
+        and text[19::24] == "." * many
+        and text[23::24] == "Z" * many
+        and not (text[14::24] + text[17::24]).strip("012345")
+        and not digits.strip("0123456789")
+        and all(map(_is_hour, set(map(_HOUR, texts))))
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_hour(text: str) -> bool:
+    return _is_moment(f"{text}:00:00.000Z")
 
 
 def _is_id(text: str) -> bool:

@@ -30,6 +30,9 @@ LoadOffsets = Callable[[Sequence[Partition]], Awaitable[Mapping[Partition, int]]
 OnRevoked = Callable[[Sequence[Partition]], Awaitable[None]]
 
 MAX_PARTITION_FETCH_BYTES = 1024 * 1024
+FETCH_MAX_BYTES = (
+    8 * 1024 * 1024
+)  # of all partitions at once: an answer is in memory three times while it is taken apart
 SESSION_TIMEOUT_MS = 10_000  # a killed member's partitions wait about so long
 HEARTBEAT_MS = 1_000  # how soon a member learns of a rebalance; aiokafka's 3 s would be the pause of every deploy
 METADATA_MAX_AGE_MS = 30_000  # how late a topic that was deleted and made anew is noticed
@@ -76,6 +79,7 @@ class Reader:
         self._consumer: AIOKafkaConsumer | None = None
         self._unsettled: frozenset[TopicPartition] = frozenset()
         self._settled: dict[TopicPartition, Partition] = {}
+        self._ahead: dict[Partition, int] = {}
         self._waiting: asyncio.Timeout | None = None
         self._failure: Exception | None = None
 
@@ -95,6 +99,7 @@ class Reader:
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_MAX_BYTES,
             max_partition_fetch_bytes=self._max_partition_fetch_bytes,
         )
         consumer.subscribe(topics=self._topics, listener=_Listener(self))
@@ -119,9 +124,16 @@ class Reader:
         """The partitions that are ours and have been sought: those whose records `read` can give."""
         return frozenset(self._settled.values())
 
-    async def read(self, *, max_records: int, wait: float) -> dict[Partition, list[Record]]:
+    def ahead(self) -> Mapping[Partition, int]:
+        """Records that the log had beyond what was read when the broker last answered, by partition. Asks nobody."""
+        return self._ahead
+
+    async def read(
+        self, *, max_records: int, wait: float, only: Collection[Partition] = ()
+    ) -> dict[Partition, list[Record]]:
         """Records by partition, as soon as there are any; empty after `wait` seconds, or while the broker is away.
 
+        `only`: of these partitions, the others keep what they have; empty: of all that are ours.
         LogRewritten: the log does not fit the stored offset. ReaderLost: this member cannot go on. Whatever
         `load_offsets` and `on_revoked` raise comes out here.
         """
@@ -131,7 +143,7 @@ class Reader:
             if self._unsettled:
                 await self._settle()
             left = max(0.0, deadline - loop.time())
-            records = await self._fetch(max_records, left)
+            records = await self._fetch(max_records, left, only)
             if records or loop.time() >= deadline:
                 return records
 
@@ -161,12 +173,12 @@ class Reader:
         except (KafkaError, TimeoutError, IllegalStateError) as error:
             raise LogUnavailable(f"no lag from the broker: {error!r}") from error
 
-    async def _fetch(self, max_records: int, wait: float) -> dict[Partition, list[Record]]:
+    async def _fetch(self, max_records: int, wait: float, only: Collection[Partition]) -> dict[Partition, list[Record]]:
         self._raise_failure()
-        consumer = self._started()
+        consumer, wanted = self._started(), [at for at, partition in self._settled.items() if partition in only]
         try:
             async with asyncio.timeout(wait + GRACE_SECONDS) as self._waiting:
-                got = await consumer.getmany(timeout_ms=int(wait * 1000), max_records=max_records)
+                got = await consumer.getmany(*wanted, timeout_ms=int(wait * 1000), max_records=max_records)
         except TimeoutError:  # a rebalance under way holds getmany beyond its own time
             return {}
         except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
@@ -182,7 +194,11 @@ class Reader:
         finally:
             self._waiting = None
         settled = self._settled
-        return {settled[at]: records for at, records in got.items() if at in settled}
+        read = {settled[at]: records for at, records in got.items() if at in settled}
+        for at in got:
+            if at in settled:
+                self._ahead[settled[at]] = (consumer.highwater(at) or 0) - read[settled[at]][-1].offset - 1
+        return read
 
     async def _settle(self) -> None:
         """Seek the partitions newly assigned to their stored offsets. A rebalance meanwhile leaves it to the next."""
@@ -196,6 +212,7 @@ class Reader:
         for at, offset in starts.items():
             consumer.seek(at, offset)
         self._settled, self._unsettled = partitions, frozenset()
+        self._ahead = {name: bounds[at].end - starts[at] for at, name in partitions.items()}
         log.info("partitions_assigned", group=self._group, member=self._member, partitions=len(partitions))
 
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds] | None:

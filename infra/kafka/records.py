@@ -1,5 +1,6 @@
 """What goes into the log and what comes out of it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -35,18 +36,12 @@ class Partition(NamedTuple):
 class Record(Protocol):
     """One record as read. aiokafka's own value satisfies it, so nothing is wrapped in the hot path.
 
-    `topic` here is the broker's, with the prefix; the keys of what `read` gives have it without. `timestamp` is the
-    broker's time of append (LogAppendTime), in milliseconds since 1970.
+    Its topic and partition are the key under which `read` gives it. `timestamp` is the broker's time of append
+    (LogAppendTime), in milliseconds since 1970.
     """
 
     @property
-    def topic(self) -> str: ...  # noqa: D102 - see the class
-
-    @property
-    def partition(self) -> int: ...  # noqa: D102
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102
+    def offset(self) -> int: ...  # noqa: D102 - see the class
 
     @property
     def timestamp(self) -> int: ...  # noqa: D102
@@ -58,4 +53,4 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...  # noqa: D102
 
     @property
-    def headers(self) -> tuple[tuple[str, bytes], ...]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102

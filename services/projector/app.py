@@ -19,9 +19,10 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "projector"
 FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
-YOUNG_OBJECTS = 10_000
+FETCH_BYTES = 2 * 1024 * 1024  # of a partition at once: 4,000 reports
+YOUNG_OBJECTS = 50_000
 """Before the collector looks at them: a batch is tens of thousands of tuples, none in a cycle. Not more, because what is
-in one (a fetch of megabytes that failed) waits for it: with 200,000 the process grew to 400 MB, with this to 180.
+in one (a fetch of megabytes that failed) waits for it: with 200,000 the process once grew to 400 MB.
 """
 
 
@@ -48,6 +49,7 @@ async def run(settings: Settings, world: World, build: int | None = None) -> Non
             group=group_of(store.build),
             member=member,
             load_offsets=lambda partitions: projector.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
+            max_partition_fetch_bytes=FETCH_BYTES,
             on_revoked=lambda partitions: projector.revoked(partitions),  # noqa: PLW0108 - the same
         )
         parking = Parking(appender, world.clock, await Decisions.load(connection))

@@ -3,7 +3,7 @@
 To fold a new event type: a method below, a line in `_HANDLERS`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,14 +12,15 @@ from typing import Any
 from contracts import events as e
 from contracts.events import AnyEvent
 from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
+from infra.kafka.log import Record
 from infra.process.world import iso
 from services.projector import lattice
 from services.projector.lattice import Follow
-from services.projector.projections import history, messages
+from services.projector.projections import messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
-from services.projector.projections.history import FIELD, lines_of, plain
+from services.projector.projections.history import FIELD, LINE, lines_of, plain
 from services.projector.projections.messages import ChunkFacts, ChunkKey
 from services.projector.projections.parked import Word
 
@@ -28,10 +29,10 @@ FOLLOWED_UP = Follow(retries=True)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is copied, in PostgreSQL's text format."""
+    """What is written of each chunk: its messages in COPY's text format, the lines of its history."""
 
-    staged: bytes
-    history: bytes
+    messages: dict[ChunkKey, bytes] = field(default_factory=dict)
+    history: dict[ChunkKey, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -65,15 +66,27 @@ class Changes:
         elif isinstance(event, e.RecordParked | e.RecordRetried | e.RecordDropped):
             self.parked.append(Word(event, offset))
 
+    def take_all(self, partition: int, records: Sequence[Record], events: Sequence[AnyEvent | None]) -> int:
+        """Fold records of a Kafka partition, each with its event; None: without effect. Gives their weight."""
+        weight, reported = len(records), self.reported
+        for record, event in zip(records, events, strict=True):
+            if type(event) is e.DeliveryReported:  # nearly all of them: straight to it
+                reported(event, partition, record.timestamp)
+            elif event is not None:
+                self.take(event, partition, record.timestamp, record.offset)
+                weight += len(getattr(event, "recipients", ()))
+        return weight
+
     def prepare(self) -> Iterator[None]:
         """Make the rows to copy, chunk by chunk: between two of them others may work."""
-        staged, told = [], []
+        rows = Rows()
         for key, facts in self.messages.items():
-            staged.append(messages.rows_of(key, facts))
+            rows.messages[key] = messages.rows_of(key, facts)
             if facts.history:
-                told.append(history.row_of(key, facts))
+                rows.history[key] = LINE.join(facts.history)
+                facts.history.clear()
             yield
-        self.rows = Rows("".join(staged).encode(), "".join(told).encode())
+        self.rows = rows
 
     def prepared(self) -> Rows:
         """The rows to copy, made now unless they were before."""
@@ -110,15 +123,14 @@ class Changes:
         if attempt > 1:
             self.second_reports.add((campaign_id, recipient))
         facts = self.messages.get((campaign_id, chunk)) or self._chunk(campaign_id, chunk, partition)
-        word, code, part, at = event.status, event.code, event.part, event.at or ""
-        status, rank, plain_word = _standing(word)
-        fact = (rank == DELIVERED_RANK, attempt, part, rank, at, status, word, code, event.parts or 0, event.batch_id)
+        part, at, code = event.part, event.at or "", event.code
+        delivered, rank, status, word, tail = _told(event.status, code, attempt, part, event.source)
+        fact = (delivered, attempt, part, rank, at, status, word, code, event.parts or 0, event.batch_id)
         known = facts.greatest.get(recipient)
         if known is None or fact > known:
             facts.greatest[recipient] = fact
         facts.history.append(
-            f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{FIELD}{logged_ms}{FIELD}{code}"
-            f"{FIELD}{attempt}{FIELD}{rank}{FIELD}{part}{FIELD}DeliveryReported{FIELD}{plain_word}{FIELD}{event.source}"
+            f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{FIELD}{logged_ms}{tail}"
         )
 
     def reported_batch(self, event: e.BatchReported, partition: int) -> None:
@@ -222,11 +234,18 @@ def _key(event: e.Dispatch) -> BatchKey:
     return BatchKey(event.campaign_id, event.chunk, event.attempt, event.part)
 
 
-@lru_cache(maxsize=256)
-def _standing(word: str) -> tuple[str, int, str]:
-    """Our status for Sinch's word, its rank, and the word as a field of the history."""
+@lru_cache(maxsize=1024)
+def _told(word: str, code: int, attempt: int, part: str, source: str) -> tuple[bool, int, str, str, str]:
+    """What few different reports say alike: delivered, rank, status, the word, and the end of the history's line."""
     standing = standing_of(word)
-    return standing.status, standing.rank, plain(word)
+    end = (code, attempt, standing.rank, part, "DeliveryReported", plain(word), source)
+    return (
+        standing.rank == DELIVERED_RANK,
+        standing.rank,
+        standing.status,
+        word,
+        "".join(f"{FIELD}{one}" for one in end),
+    )
 
 
 def _moment(milliseconds: int) -> str:

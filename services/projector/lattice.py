@@ -4,7 +4,6 @@ The table of words, ranks and meanings is `contracts/statuses.py`; here is only 
 `projections/messages.py` compares the same fields in the same order.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from contracts.statuses import DELIVERED_RANK
@@ -33,8 +32,7 @@ FactRow = tuple[bool, int, str, int, str, str, str, int, int, str]
 """A `Fact` by its fields in order: the fold makes a hundred thousand a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
+class Follow(NamedTuple):
     """What is known of follow-ups; each field joins by maximum.
 
     `retries`: the campaign sends again what may pass. `scheduled` and `given_up`: the last attempt of which the

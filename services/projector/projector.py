@@ -4,28 +4,28 @@ While one batch is being written, the next is read and folded; they are written 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from contracts.events import AnyEvent, UnreadableEventError, sound
+from contracts.events import AnyEvent, UnreadableEventError, all_of, sound
 from contracts.topics import PROJECTION_CONTROL
 from infra.kafka.log import KafkaConnection, Partition, Reader, Record, Scanner
 from infra.process.metrics import PROJECT_SECONDS, RECORDS_PROJECTED
 from infra.process.world import World
-from services.projector.batch import Batch, Read
+from services.projector.batch import Batch
 from services.projector.marks import verify
 from services.projector.parking import Parking
 from services.projector.store import BadRecord, Store
+from services.projector.turns import Turn, Turns
 
 log = structlog.get_logger(__name__)
 
-MOST_RECORDS = 12_000
-"""Records a transaction when behind; when idle, whatever has come."""
-MOST_WEIGHT = 20_000
-"""Records, and recipients that they name, in one transaction: a thousand requests are a million messages."""
+MOST_RECORDS = 1_000  # taken from what was fetched at once: few enough to stay in the processor's cache
+PART_RECORDS = 1_000  # of a refused batch, tried at once
 SLICE = 100  # records folded between two breaths, about 1 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0
+FAR_SECONDS = 0.2  # far behind and nothing comes: what there is is written
 CHORES_SECONDS = 1.0
 STOP_SECONDS = 2.0
 
@@ -41,7 +41,9 @@ class Projector:
         self._store = store
         self._parking = parking
         self._world = world
+        self._turns = Turns()
         self._epoch = 0
+        """Grows whenever partitions come or go; what was folded in another is not written."""
         self._next: dict[Partition, int] = {}
         self._written: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -50,6 +52,7 @@ class Projector:
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
+        self._epoch += 1
         await self._until_written()
         stored = await self._store.load_offsets(partitions)
         await verify(self._connection, stored)
@@ -67,83 +70,122 @@ class Projector:
         """Fold for ever. Raises what only a restart can mend: a stale owner, a log that was rewritten, no database."""
         try:
             while True:
-                records = await self._reader.read(max_records=MOST_RECORDS, wait=IDLE_SECONDS)
-                epoch = self._epoch  # when it grows before the write, the partitions went to others: never write then
-                async for batch in self._folded(records):
-                    await self._between_writes()
-                    if epoch == self._epoch:
-                        self._writing = self._world.tasks.spawn("write", self._write(batch))
-                if not records:
-                    await self._between_writes()
+                epoch, batch = await self._gathered()
+                await self._between_writes()
+                if batch.weight and epoch == self._epoch:
+                    self._next.update(batch.ends())
+                    self._writing = self._world.tasks.spawn("write", self._write(batch))
         finally:
             if self._writing is not None:
                 await asyncio.wait({self._writing}, timeout=STOP_SECONDS)
 
-    async def _folded(self, records: Mapping[Partition, Sequence[Record]]) -> AsyncIterator[Batch]:
-        """The records as batches of changes, ready to be written; folded in slices, while another is being written."""
-        batch = Batch(dict(self._next))
+    async def _gathered(self) -> tuple[int, Batch]:
+        """What is to be written next, its rows made, and the epoch that it is of.
+
+        All that comes while the batch before is being written; when far behind, more.
+        """
+        turn, epoch, batch = self._turns.next(self._reader.ahead()), self._epoch, Batch(dict(self._next))
+        while True:
+            wait = IDLE_SECONDS if not batch.weight else FAR_SECONDS if turn.is_far else 0.0
+            records = await self._reader.read(max_records=MOST_RECORDS, wait=wait, only=turn.partitions)
+            if epoch != self._epoch:  # the partitions went to others, who read what was folded; these are of new ones
+                turn, epoch, batch = Turn(), self._epoch, Batch(dict(self._next))
+            await self._fold(records, batch)
+            if batch.weight >= turn.most_weight:
+                break
+            if turn.is_far:
+                if not records or not turn.has_more(self._reader.ahead()):
+                    break
+            elif not records and self._is_writing():
+                await self._until_written()
+            elif not self._is_writing():
+                break
+        for _ in batch.changes.prepare():  # which would otherwise hold up its transaction
+            await asyncio.sleep(0)
+        return epoch, batch
+
+    async def _fold(self, records: Mapping[Partition, Sequence[Record]], batch: Batch) -> None:
+        """Take the records into the batch, in slices: meanwhile another is being written."""
         for partition, some in records.items():
             self.logged_ms[partition] = some[-1].timestamp
             for begin in range(0, len(some), SLICE):
                 piece = some[begin : begin + SLICE]
-                batch.take(partition, piece, await self._events(partition, piece))
+                events = await self._events(partition, piece)
+                if partition.topic == PROJECTION_CONTROL:
+                    self._parking.learn(events)
+                batch.take(partition, piece, events)
                 await asyncio.sleep(0)
-                if batch.weight >= MOST_WEIGHT:
-                    yield await self._prepared(batch)
-                    batch = Batch(dict(self._next))
-        if batch.weight:
-            yield await self._prepared(batch)
-
-    async def _prepared(self, batch: Batch) -> Batch:
-        """The batch with its rows made, which would otherwise hold up its transaction."""
-        for _ in batch.changes.prepare():
-            await asyncio.sleep(0)
-        self._next.update(batch.ends())
-        return batch
 
     async def _events(self, partition: Partition, records: Sequence[Record]) -> list[AnyEvent | None]:
         """What the records say; None for one that is to have no effect, which is parked if nobody decided so."""
-        events: list[AnyEvent | None] = []
-        append = events.append
-        for record in records:
-            event: AnyEvent | None = None
-            try:
-                event = sound(record.value)
-            except UnreadableEventError as error:
-                if not self._parking.is_dropped(partition, record.offset):
-                    await self._parking.park(partition, record, str(error))
-            append(event)
-        if partition.topic == PROJECTION_CONTROL:
-            self._parking.learn(events)
+        events: list[AnyEvent | None] = list(all_of([record.value for record in records]) or ())
+        if not events:  # one of them is none
+            for record in records:
+                try:
+                    events.append(sound(record.value))
+                except UnreadableEventError as error:
+                    events.append(None)
+                    if not self._parking.is_dropped(partition, record.offset):
+                        await self._parking.park(partition, record, str(error))
         return self._parking.without_dropped(partition, records, events)
 
     async def _write(self, batch: Batch) -> None:
-        """One transaction; when the database refuses a value, halves, down to the one record that is to blame."""
+        """One transaction; when the database refuses a value, many, of what the log has from its start to its end."""
         try:
             with PROJECT_SECONDS.time():
                 await self._store.apply(batch.changes, batch.steps())
         except BadRecord as error:
-            await self._bisect(batch, str(error))
+            log.warning("batch_refused", records=batch.counts().total(), error=str(error))
+            await self._write_in_parts(batch)
         else:
-            self._written.update(batch.ends())
-            for partition, records in batch.counts().items():
-                RECORDS_PROJECTED.labels(partition.topic).inc(records)
+            self._wrote(batch)
 
-    async def _bisect(self, batch: Batch, reason: str) -> None:
-        reads = batch.reads()
-        if len(reads) == 1:
-            ((partition, record, _),) = reads
-            await self._parking.park(partition, record, reason)
-            await self._write(Batch.of(batch.start, [(partition, record, None)]))
-            return
-        for half in batch.halves():
-            await self._write(half)
+    async def _write_in_parts(self, batch: Batch) -> None:
+        start, ends = dict(batch.start), batch.ends()
+        async with Scanner(self._connection) as scanner:
+            async for read in scanner.read({p: start[p] for p in ends}, ends, max_records=PART_RECORDS):
+                for partition, records in read.items():
+                    await self._bisect(start, partition, records, await self._events(partition, records))
+
+    async def _bisect(
+        self, start: dict[Partition, int], partition: Partition, records: Sequence[Record],
+        events: Sequence[AnyEvent | None],
+    ) -> None:  # fmt: skip
+        """Write these records, in halves down to the one that is to blame, which is parked."""
+        batch = Batch(start)
+        batch.take(partition, records, events)
+        try:
+            await self._store.apply(batch.changes, batch.steps())
+        except BadRecord as error:
+            if len(records) == 1:
+                await self._parking.park(partition, records[0], str(error))
+                await self._bisect(start, partition, records, [None])
+                return
+            middle = len(records) // 2
+            await self._bisect(start, partition, records[:middle], events[:middle])
+            await self._bisect(start, partition, records[middle:], events[middle:])
+        else:
+            start.update(batch.ends())
+            self._wrote(batch)
+
+    def _wrote(self, batch: Batch) -> None:
+        self._written.update(batch.ends())
+        for partition, records in batch.counts().items():
+            RECORDS_PROJECTED.labels(partition.topic).inc(records)
 
     async def _until_written(self) -> None:
-        """What was folded before is in the tables, with its offsets. Raises what kept it from getting there."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
+        """What was folded before is in the tables, with its offsets. Raises what kept it from getting there.
+
+        Two may wait for it: the loop, and whoever takes the partitions away.
+        """
+        if (writing := self._writing) is not None:
+            await asyncio.wait({writing})
+            if self._writing is writing:
+                self._writing = None
+            writing.result()
+
+    def _is_writing(self) -> bool:
+        return self._writing is not None and not self._writing.done()
 
     async def _between_writes(self) -> None:
         """The connection is free: what was folded before is in the tables, and the next is not there yet."""
@@ -173,9 +215,9 @@ class Projector:
         if partition not in self._reader.assigned():
             return
         try:
-            read: Read = (partition, record, sound(record.value))
-            changes = Batch.of({partition: offset}, [read]).changes
-            await self._store.apply_retried(changes, (*partition, offset), self._written[partition])
+            batch = Batch({partition: offset})
+            batch.take(partition, [record], [sound(record.value)])
+            await self._store.apply_retried(batch.changes, (*partition, offset), self._written[partition])
         except (UnreadableEventError, BadRecord) as error:
             await self._parking.park(partition, record, str(error), again=str(decision))
         else:

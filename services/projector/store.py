@@ -96,7 +96,7 @@ class Store:
     async def _write(self, changes: Changes) -> None:
         connection = self._connection
         rows = changes.prepared()
-        moved = await messages.apply(connection, changes.messages, rows.staged)
+        moved = await messages.apply(connection, changes.messages, rows.messages)
         await _count(connection, changes, moved)
         await history.append(connection, rows.history)
         await second_reports.save(connection, changes.second_reports)

@@ -1,5 +1,10 @@
 """Rows in the text format of PostgreSQL's COPY, which is cheaper than its binary one: timestamps stay strings."""
 
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+
+from infra.postgres.pool import Connection
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -8,3 +13,8 @@ def escape(text: str) -> str:
     if not text or text.isalnum() or not ("\\" in text or "\t" in text or "\n" in text or "\r" in text):
         return text
     return text.translate(_ESCAPES)
+
+
+async def copy(connection: Connection, table: str, rows: Iterable[bytes], columns: Sequence[str] | None = None) -> None:
+    """Copy these rows, which are in the text format, into the table."""
+    await connection.copy_to_table(table, source=BytesIO(b"".join(rows)), columns=columns, format="text")

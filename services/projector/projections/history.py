@@ -4,18 +4,17 @@ One row a transaction and chunk, a line a fact; the view `message_events` takes 
 repetitions by event_id.
 """
 
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Any
 
 from infra.postgres.pool import Connection
-from services.projector.projections.copying import escape
-from services.projector.projections.messages import ChunkFacts, ChunkKey
+from services.projector.projections.messages import ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
 """Unit and record separator of ASCII, which no text of anybody's should hold."""
 _WITHOUT = str.maketrans({FIELD: "\ufffd", LINE: "\ufffd"})
 
-COLUMNS = ("campaign_id", "chunk", "lines")
+APPEND = "INSERT INTO history (campaign_id, chunk, lines) SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[])"
 
 
 def plain(text: str) -> str:
@@ -30,12 +29,7 @@ def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) ->
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 
-def row_of(key: ChunkKey, facts: ChunkFacts) -> str:
-    """What is new of one chunk, as a row to copy."""
-    return f"{key[0]}\t{key[1]}\t{escape(LINE.join(facts.history))}\n"
-
-
-async def append(connection: Connection, rows: bytes) -> None:
-    """Append these rows."""
-    if rows:
-        await connection.copy_to_table("history", source=BytesIO(rows), columns=COLUMNS, format="text")
+async def append(connection: Connection, told: Mapping[ChunkKey, str]) -> None:
+    """Append what is new of each chunk, as its lines."""
+    if told:
+        await connection.execute(APPEND, [c for c, _ in told], [n for _, n in told], list(told.values()))

@@ -5,17 +5,18 @@ Facts are staged by COPY and compared in the database: a row changes only when t
 which, by batch; the counters follow from that.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from operator import itemgetter
 from typing import NamedTuple
 
 from asyncpg import Record
 
-from contracts.follow_ups import TEMPORARY, may_pass
+from contracts.follow_ups import may_pass
 from infra.postgres.pool import Connection
 from services.projector.lattice import FactRow, Follow
-from services.projector.projections.copying import escape
+from services.projector.projections.copying import copy, escape
 
 ChunkKey = tuple[str, int]
 """(campaign_id, chunk)."""
@@ -44,15 +45,29 @@ class Moved(NamedTuple):
     messages: int
 
 
-STAGE = """
+COLUMNS = {  # of `messages`, in its order
+    "campaign_id": "uuid", "recipient": "bigint", "reported_at": "text", "chunk": "integer", "code": "integer",
+    "attempt": "smallint", "scheduled": "smallint", "given_up": "smallint", "rank": "smallint", "parts": "smallint",
+    "requested": "boolean", "retries": "boolean", "retriable": "boolean", "part": "text", "status": "text",
+    "provider_status": "text", "batch_id": "text",
+}  # fmt: skip
+
+STAGE = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS staged (
-    campaign_id uuid, recipient bigint, reported_at text COLLATE "C", chunk integer, code integer, attempt smallint,
-    scheduled smallint, given_up smallint, rank smallint, parts smallint, requested boolean, retries boolean,
-    retriable boolean, part text COLLATE "C", status text COLLATE "C", provider_status text COLLATE "C",
-    batch_id text COLLATE "C"
+    {", ".join(f"{name} {kind}" + (' COLLATE "C"' if kind == "text" else "") for name, kind in COLUMNS.items())}
 ) ON COMMIT DELETE ROWS
 """
-"""The columns of `messages`, in its order."""
+FEW = 500  # rows; below, taking them apart in the statement is cheaper than a table to fill and to empty
+APART = f"""(
+    SELECT {
+    ", ".join(
+        f"f[{n}]::{kind}" + (' COLLATE "C"' if kind == "text" else "") + f" AS {name}"
+        for n, (name, kind) in enumerate(COLUMNS.items(), 1)
+    )
+}
+    FROM string_to_table($1, E'\\n') AS line CROSS JOIN LATERAL string_to_array(line, E'\\t') AS f
+)"""
+"""What is staged, from the rows as a text; without rows that hold an escape."""
 
 AWAITING = """
 ({0}.rank IN (8, 9) AND {0}.given_up < {0}.attempt
@@ -76,7 +91,7 @@ FROM moved WHERE requested GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 MARK_REQUESTED = f"""
 WITH moved AS (
-    UPDATE messages m SET requested = true, retries = s.retries FROM staged s
+    UPDATE messages m SET requested = true, retries = s.retries FROM {{source}} s
     WHERE {SAME} AND s.requested AND NOT m.requested
     RETURNING true AS requested, {_STATES.format(counted_before="false")}
 ) {_MOVED}
@@ -86,20 +101,15 @@ WITH moved AS (
 FOLLOW = f"""
 WITH moved AS (
     UPDATE messages m SET scheduled = greatest(m.scheduled, s.scheduled), given_up = greatest(m.given_up, s.given_up)
-    FROM staged s WHERE {SAME} AND (s.scheduled > m.scheduled OR s.given_up > m.given_up)
+    FROM {{source}} s WHERE {SAME} AND (s.scheduled > m.scheduled OR s.given_up > m.given_up)
     RETURNING m.requested, {_STATES.format(counted_before="true")}
 ) {_MOVED}
 """
 """What the dispatcher said about follow-ups."""
 
-COLUMNS = (
-    "campaign_id", "recipient", "reported_at", "chunk", "code", "attempt", "scheduled", "given_up", "rank", "parts",
-    "requested", "retries", "retriable", "part", "status", "provider_status", "batch_id",
-)  # fmt: skip
-
 RAISE = f"""
 WITH moved AS (
-    MERGE INTO messages AS m USING staged AS s ON {SAME}
+    MERGE INTO messages AS m USING {{source}} AS s ON {SAME}
     WHEN MATCHED AND
            (s.rank = 10, s.attempt, s.part, s.rank, s.reported_at, s.status, s.provider_status, s.code, s.parts,
             s.batch_id)
@@ -139,16 +149,58 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
-async def apply(connection: Connection, facts: Facts, rows: bytes) -> list[Moved]:
-    """Join these facts into the table; `rows` are theirs."""
+NEW = """
+SELECT k.campaign_id::text, k.chunk FROM unnest($1::uuid[], $2::integer[]) AS k (campaign_id, chunk)
+WHERE NOT EXISTS (SELECT FROM batches b WHERE b.campaign_id = k.campaign_id AND b.chunk = k.chunk)
+  AND NOT EXISTS (SELECT FROM history h WHERE h.campaign_id = k.campaign_id AND h.chunk = k.chunk)
+"""
+"""Chunks that have no message: each comes with its request's row in `batches`, or with a fact in `history`."""
+WORTH_ASKING = 2_000  # messages of a batch; below it is a round trip for little
+
+
+async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, bytes]) -> list[Moved]:
+    """Join these facts into the table; `rows` are theirs.
+
+    Chunks that are new are copied as they are: their partition's owner, who is the only one to write them, is ours in
+    this transaction. The others are staged and merged.
+    """
     if not rows:
         return []
-    await connection.copy_to_table("staged", source=BytesIO(rows), format="text")
-    moved = await connection.fetch(MARK_REQUESTED) if any(c.requested for c in facts.values()) else []
+    new: set[ChunkKey] = set()
+    if sum(len(chunk.greatest) for chunk in facts.values()) >= WORTH_ASKING:
+        found = await connection.fetch(NEW, [c for c, _ in facts], [n for _, n in facts])
+        new = {(campaign_id, chunk) for campaign_id, chunk in found} & facts.keys()
+    moved: list[Moved] = []
+    if new:
+        await copy(connection, "messages", [rows[key] for key in new])
+        for key in new:
+            moved += entered(key, facts[key])
+    known = {key: chunk for key, chunk in facts.items() if key not in new}
+    return moved + await _merge(connection, known, [rows[key] for key in known])
+
+
+async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) -> list[Moved]:
+    if not rows:
+        return []
+    text, source = b"".join(rows), "staged"
+    arguments: tuple[str, ...] = ()
+    if _can_be_taken_apart(text):
+        source, arguments = APART, (text.decode().removesuffix("\n"),)
+    else:
+        await copy(connection, "staged", rows)
+    statements = [MARK_REQUESTED] if any(c.requested for c in facts.values()) else []
     if any(f.scheduled or f.given_up for c in facts.values() for f in c.follow.values()):
-        moved += await connection.fetch(FOLLOW)
-    moved += await connection.fetch(RAISE)
+        statements.append(FOLLOW)
+    moved: list[Record] = []
+    for statement in (*statements, RAISE):
+        moved += await connection.fetch(statement.format(source=source), *arguments)
     return [_moved(row) for row in moved]
+
+
+def _can_be_taken_apart(text: bytes) -> bool:
+    """Few rows, without an escape, and no field has a separator in it: COPY would refuse that, the statement not see it."""
+    rows = text.count(b"\n")
+    return rows <= FEW and b"\\" not in text and text.count(b"\t") == rows * (len(COLUMNS) - 1)
 
 
 def _moved(row: Record) -> Moved:
@@ -157,24 +209,47 @@ def _moved(row: Record) -> Moved:
     return Moved(campaign_id, chunk, before, State(*states[5:]), messages)
 
 
+_STATE = itemgetter(1, 2, 5, 3, 6, 7)
+
+
+def entered(key: ChunkKey, facts: ChunkFacts) -> list[Moved]:
+    """The requested messages of a new chunk, from nothing to what its rows say."""
+    greatest, follow, requested = facts.greatest, facts.follow, facts.requested
+    alike = Counter(zip(map(_STATE, map(greatest.__getitem__, requested)), map(follow.get, requested), strict=True))
+    states = Counter[State]()
+    for ((attempt, part, status, rank, word, code), more), messages in alike.items():
+        states[State(attempt, part, status, rank, _awaits(attempt, rank, word, code, more))] += messages
+    return [Moved(*key, None, state, messages) for state, messages in states.items()]
+
+
+def _awaits(attempt: int, rank: int, word: str, code: int, follow: Follow | None) -> bool:
+    """A failure that is not final yet; AWAITING says the same of a row."""
+    return (
+        follow is not None
+        and rank in (8, 9)
+        and follow.given_up < attempt
+        and (follow.scheduled >= attempt or (follow.retries and may_pass(word, code)))
+    )
+
+
 NOTHING = Follow()
 
 
-def rows_of(key: ChunkKey, facts: ChunkFacts) -> str:
+def rows_of(key: ChunkKey, facts: ChunkFacts) -> bytes:
     """The facts of one chunk as rows to copy. Only Sinch's own words can hold characters to escape."""
     campaign_id, chunk = key
-    requested, follow, usual = facts.requested, facts.follow, not (facts.requested or facts.follow)
+    requested, follow = facts.requested, facts.follow
     out: list[str] = []
+    ends: dict[tuple[object, ...], str] = {}  # few differ in more than recipient and moment
     for recipient, (_, attempt, part, rank, at, status, word, code, parts, batch_id) in facts.greatest.items():
-        retriable = "t" if code in TEMPORARY and may_pass(word, code) else "f"
-        if usual:  # reports
-            between = f"0\t0\t{rank}\t{parts}\tf\tf"
-        else:
+        like = attempt, part, rank, status, word, code, parts, batch_id, recipient in requested, follow.get(recipient)
+        end = ends.get(like)
+        if end is None:
             more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
-            retries = "t" if more.retries else "f"
-            between = f"{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
-        out.append(
-            f"{campaign_id}\t{recipient}\t{at}\t{chunk}\t{code}\t{attempt}\t{between}\t{retriable}"
-            f"\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
-        )
-    return "".join(out)
+            retries, retriable = "t" if more.retries else "f", "t" if may_pass(word, code) else "f"
+            end = ends[like] = (
+                f"{chunk}\t{code}\t{attempt}\t{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
+                f"\t{retriable}\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
+            )
+        out.append(f"{campaign_id}\t{recipient}\t{at}\t{end}")
+    return "".join(out).encode()

@@ -57,7 +57,7 @@ async def test_headers_are_kept(appender: Appender, broker: Broker) -> None:
         for records in batch.values()
         for record in records
     ]
-    assert headers == [(("traceparent", b"00-ab-cd-01"),), (("traceparent", b"00-ab-cd-02"),)]
+    assert headers == [[("traceparent", b"00-ab-cd-01")], [("traceparent", b"00-ab-cd-02")]]
 
 
 async def test_a_record_larger_than_a_batch_goes_through(appender: Appender) -> None:

@@ -5,7 +5,6 @@ copy of a signed request differently. When the file is through it begins again.
 """
 
 import asyncio
-import os
 import re
 import shutil
 import sys
@@ -27,17 +26,13 @@ while true do
   prepared[#prepared + 1] = file:read(length)
 end
 file:close()
-local once = os.getenv("BENCH_ONCE")
 local turn = 0
 function request()
   turn = turn % #prepared + 1
   return prepared[turn]
 end
 local other = 0
-function response(status)
-  if status ~= 200 then other = other + 1; not_ok = other end
-  if once and turn == #prepared then wrk.thread:stop() end
-end
+function response(status) if status ~= 200 then other = other + 1; not_ok = other end end
 local threads = {}
 function setup(thread) table.insert(threads, thread) end
 function done(summary, latency)
@@ -84,16 +79,9 @@ def post(target: str, body: bytes, headers: dict[str, str]) -> bytes:
 
 
 async def load(
-    port: int,
-    requests: Path,
-    *,
-    on: Sequence[int],
-    connections: int = 64,
-    seconds: int = 8,
-    threads: int = 1,
-    once: bool = False,
+    port: int, requests: Path, *, on: Sequence[int], connections: int = 64, seconds: int = 8, threads: int = 1
 ) -> Load:
-    """Put load on 127.0.0.1:`port` from the cores `on`; with `once` it ends when every request was sent."""
+    """Put load on 127.0.0.1:`port` from the cores `on`."""
     if (wrk := shutil.which("wrk")) is not None:
         script = requests.with_suffix(".lua")
         await asyncio.to_thread(script.write_text, SCRIPT)
@@ -115,7 +103,7 @@ async def load(
         argv = [sys.executable, "-m", "tests.bench.generator", str(port), str(requests), str(connections), str(seconds)]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.pinned", ",".join(map(str, on)), *argv, cwd=ROOT,
-        env={"BENCH_REQUESTS": str(requests), "PATH": "/usr/bin:/bin", **({"BENCH_ONCE": "1"} if once else {})}, stdout=asyncio.subprocess.PIPE,
+        env={"BENCH_REQUESTS": str(requests), "PATH": "/usr/bin:/bin"}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, _ = await process.communicate()
     found = _RESULT.search(output.decode())
@@ -159,9 +147,8 @@ class _Client(asyncio.Protocol):
 class _Run:
     """What the connections share."""
 
-    def __init__(self, requests: list[bytes], seconds: float, *, once: bool) -> None:
+    def __init__(self, requests: list[bytes], seconds: float) -> None:
         self._requests = requests
-        self._once = once
         self._turn = 0
         self.failed = 0
         self.latencies: list[float] = []
@@ -169,8 +156,8 @@ class _Run:
         self._until = self.began + seconds
 
     def next(self) -> bytes | None:
-        """The next request, or None when the time is up, or all were sent and once is enough."""
-        if time.perf_counter() >= self._until or (self._once and self._turn == len(self._requests)):
+        """The next request, or None when the time is up."""
+        if time.perf_counter() >= self._until:
             return None
         self._turn += 1
         return self._requests[(self._turn - 1) % len(self._requests)]
@@ -192,7 +179,7 @@ def _read(path: Path) -> list[bytes]:
 
 
 async def _generate(port: int, path: Path, connections: int, seconds: int) -> None:
-    run = _Run(_read(path), seconds, once="BENCH_ONCE" in os.environ)
+    run = _Run(_read(path), seconds)
     loop = asyncio.get_running_loop()
     await asyncio.gather(*(loop.create_connection(lambda: _Client(run), "127.0.0.1", port) for _ in range(connections)))
     await asyncio.sleep(seconds + 0.5)

@@ -14,6 +14,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.structs import RecordMetadata
 
 from infra.kafka.batches import append_in_batches
 from infra.kafka.connection import KafkaConnection
@@ -93,8 +94,10 @@ class Appender:
     def put(self, entry: Entry, told: Told, *, within: float = 3.0) -> None:
         """`append` without a task: `told` hears the record's position, or the error; at once when it is refused here."""
         size = size_of(entry)
-        if size > self._max_record_bytes:
-            told(self._too_large(entry, size))
+        try:
+            self._check_size(entry, size)
+        except RecordTooLarge as error:
+            told(error)
             return
         if self._in_flight_bytes + size > self._max_in_flight_bytes:
             told(LogOverloaded(f"{self._in_flight_bytes} of {self._max_in_flight_bytes} bytes wait for the broker"))
@@ -186,8 +189,7 @@ class Appender:
                 return await self._append_alone(entry)
             except KafkaError as error:
                 raise self._failure(producer, entry, error) from error
-            self._acknowledgements += 1
-            return Position(entry.topic, appended.partition, appended.offset)
+            return self._acknowledged(entry, appended)
 
     async def _append_alone(self, entry: Entry) -> Position:
         """In a batch of its own, so that a refusal for size is meant for this very record."""
@@ -207,9 +209,11 @@ class Appender:
                 ) from error
             except KafkaError as error:
                 raise self._failure(producer, entry, error) from error
-            else:
-                self._acknowledgements += 1
-                return Position(entry.topic, appended.partition, appended.offset)
+            return self._acknowledged(entry, appended)
+
+    def _acknowledged(self, entry: Entry, appended: RecordMetadata) -> Position:
+        self._acknowledgements += 1
+        return Position(entry.topic, appended.partition, appended.offset)
 
     def _failure(self, producer: Producer, entry: Entry, error: BaseException) -> LogUnavailable:
         """What an error of aiokafka means for this entry."""
@@ -224,10 +228,7 @@ class Appender:
 
     def _check_size(self, entry: Entry, size: int) -> None:
         if size > self._max_record_bytes:
-            raise self._too_large(entry, size)
-
-    def _too_large(self, entry: Entry, size: int) -> RecordTooLarge:
-        return RecordTooLarge(f"{size} bytes for {entry.topic}, the limit is {self._max_record_bytes}")
+            raise RecordTooLarge(f"{size} bytes for {entry.topic}, the limit is {self._max_record_bytes}")
 
     def _started(self) -> Waiting:
         if self._waiting is None:

@@ -30,9 +30,7 @@ LoadOffsets = Callable[[Sequence[Partition]], Awaitable[Mapping[Partition, int]]
 OnRevoked = Callable[[Sequence[Partition]], Awaitable[None]]
 
 MAX_PARTITION_FETCH_BYTES = 1024 * 1024
-FETCH_MAX_BYTES = (
-    8 * 1024 * 1024
-)  # of all partitions at once: an answer is in memory three times while it is taken apart
+FETCH_MAX_BYTES = 8 * 1024 * 1024  # of all partitions: an answer is in memory three times while it is taken apart
 SESSION_TIMEOUT_MS = 10_000  # a killed member's partitions wait about so long
 HEARTBEAT_MS = 1_000  # how soon a member learns of a rebalance; aiokafka's 3 s would be the pause of every deploy
 METADATA_MAX_AGE_MS = 30_000  # how late a topic that was deleted and made anew is noticed

@@ -13,16 +13,20 @@ READ_SECONDS = 10.0
 
 
 async def read_body(content: StreamReader, share: Share, most: int = MOST_BYTES) -> tuple[bytes, bool]:
-    """The body, and whether it was cut at `most` bytes. Raises TooMuchHeld, and TimeoutError for a client too slow."""
-    if content.is_eof() and content.total_bytes <= most:  # it came together with its headers, as a report does
-        share.grow(REQUEST_BYTES + content.total_bytes)
-        return content.read_nowait(), False
-    share.grow(REQUEST_BYTES)
-    async with asyncio.timeout(READ_SECONDS):
-        return await _read_slowly(content, share, most)
+    """The body, and whether it was cut at `most` bytes. Raises TooMuchHeld, and TimeoutError for a client too slow.
+
+    After an error `share` holds nothing.
+    """
+    try:
+        share.grow(REQUEST_BYTES)
+        async with asyncio.timeout(READ_SECONDS):
+            return await _read(content, share, most)
+    except BaseException:
+        share.give_back()
+        raise
 
 
-async def _read_slowly(content: StreamReader, share: Share, most: int) -> tuple[bytes, bool]:
+async def _read(content: StreamReader, share: Share, most: int) -> tuple[bytes, bool]:
     size = 0
     blocks: list[bytes] = []
     while size <= most:

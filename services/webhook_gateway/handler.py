@@ -103,14 +103,9 @@ class Handler:
         try:
             raw, cut = await read_body(content, share)
         except TooMuchHeld as error:
-            share.give_back()
             return self._later("overload", str(error))
         except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:
-            share.give_back()
             return self._later("body", f"the body did not come whole: {error!r}")
-        except BaseException:
-            share.give_back()
-            raise
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._take(headers, raw, share, partial(_settle, answer), proven=caller is Caller.PROVEN, cut=cut)
         return await answer
@@ -170,17 +165,18 @@ class Handler:
 
     async def _append_all(self, callback: Callback, entries: list[Entry]) -> None:
         try:
-            positions = await self._appender.append_all(entries, within=self._within) if entries else []
+            if entries:
+                await self._appender.append_all(entries, within=self._within)
         except LogError as error:
             self._told(callback, error)
         except Exception:
             log.exception("callback_failed")
             self._refuse(callback, answers.FAILED)
         else:
-            self._told(callback, *positions[:1])
+            self._told(callback, None)
 
-    def _told(self, callback: Callback, outcome: Position | LogError | None = None) -> None:
-        """The log has it, or says why not: a record above Kafka's limit is kept as a dead letter."""
+    def _told(self, callback: Callback, outcome: Position | LogError | None) -> None:
+        """The log has it, all of it (None) or the one record, or says why not: a record above Kafka's limit is kept as a dead letter."""
         try:
             if isinstance(outcome, RecordTooLarge) and not callback.said.is_dead:
                 callback.said = dead("oversized", callback.raw, str(outcome), callback.now)

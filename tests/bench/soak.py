@@ -18,15 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from contracts.topics import TOPICS
-from infra.kafka.connection import KafkaConnection
-from infra.kafka.embedded import EmbeddedKafka
-from infra.kafka.provision import provision
 from services.webhook_gateway.replays import MOST
+from tests.bench.gateway import CONNECTIONS, broker, gateway, reports
 from tests.bench.generator import Load, load, write_requests
 from tests.bench.harness import Row, other_cores, publish, row
-from tests.bench.processes import pin_all, resident_mb
-from tests.bench.webhook import CONNECTIONS, gateway, reports
+from tests.bench.processes import resident_mb
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 FROZEN_SECONDS = min(60.0, SECONDS)
@@ -70,26 +66,19 @@ def main() -> None:
 async def _measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="heliograph-bench-") as name:
         folder = Path(name)
-        broker = EmbeddedKafka(folder / "kafka")
-        await broker.start()
-        try:
-            pin_all(broker.pid, other_cores())
-            kafka = KafkaConnection(broker.bootstrap_servers)
-            await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
+        async with broker(folder) as (kafka, broker_pid):
             files = [folder / f"requests-{number}" for number in range(FILES)]
             for file in files:
                 write_requests(file, reports(REQUESTS))
             turn = cycle(files)
             async with gateway(folder, kafka) as (port, pid):
                 flowing = await _watched(pid, _load_for(port, turn, SECONDS))
-                os.kill(broker.pid, signal.SIGSTOP)
+                os.kill(broker_pid, signal.SIGSTOP)
                 try:
                     frozen = await _watched(pid, _load_for(port, turn, FROZEN_SECONDS))
                 finally:
-                    os.kill(broker.pid, signal.SIGCONT)
+                    os.kill(broker_pid, signal.SIGCONT)
                 after = await _watched(pid, _load_for(port, turn, FROZEN_SECONDS / 4))
-        finally:
-            await broker.stop()
     return [
         row("memory at the end of the load", flowing.late, "MB", ("the same early on", flowing.early),
             target="flat, below 300 MB",

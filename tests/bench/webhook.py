@@ -19,33 +19,27 @@ import msgspec
 
 from contracts import topics
 from contracts.consent import Keywords
-from contracts.topics import TOPICS
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.embedded import EmbeddedKafka
 from infra.kafka.log import Appender, Entry, Partition, Scanner, scan
-from infra.kafka.provision import provision
 from infra.process.ports import free_port
 from infra.process.world import SystemIds, World
 from infra.sinch.wire.callback_bytes import encode_callback
-from infra.sinch.wire.callbacks import BatchReport, RecipientReport, StatusCount
+from infra.sinch.wire.callbacks import BatchReport, StatusCount
 from infra.sinch.wire.signature import signature_headers
 from services.webhook_gateway.translate import Translator
+from tests.bench.gateway import CONNECTIONS, SECRET, TARGET, broker, gateway, reports
 from tests.bench.generator import Load, load, post, write_requests
 from tests.bench.harness import Row, measured_core, other_cores, publish, row
-from tests.bench.processes import cpu_seconds, pin_all, pinned, resident_mb, until_answers
+from tests.bench.processes import cpu_seconds, pinned, resident_mb, until_answers
 
 SECONDS = 8
 ROUNDS = 5
 ROUND_SECONDS = 4
 WARM_SECONDS = 5
 SETTLE_SECONDS = 0.5
-CONNECTIONS = 64
 REQUESTS = 80_000  # more than one round takes, so none is sent twice; about 64 MB in wrk's memory
 FULL_RECIPIENTS = 1_000
 RAW_RECORDS = 200_000
-TOKEN, SECRET = "benchmark-token", "benchmark-secret"
-TARGET = f"/api/webhooks/delivery-reports?token={TOKEN}"
-PATH = TARGET.partition("?")[0]
 
 
 @dataclass(frozen=True)
@@ -80,25 +74,18 @@ def main() -> None:
 async def _measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="heliograph-bench-") as name:
         folder = Path(name)
-        broker = EmbeddedKafka(folder / "kafka")
-        await broker.start()
-        try:
-            pin_all(broker.pid, other_cores())
-            kafka = KafkaConnection(broker.bootstrap_servers)
-            await provision(kafka, topics=TOPICS, replication_factor=1, min_insync_replicas=1)
+        async with broker(folder) as (kafka, pid):
             rounds = [folder / f"round-{number}" for number in range(ROUNDS)]
-            place = Place(folder, kafka, broker.pid, rounds, folder / "warm", folder / "full")
+            place = Place(folder, kafka, pid, rounds, folder / "warm", folder / "full")
             for path in (*rounds, place.warm):
                 write_requests(path, reports(REQUESTS))
             write_requests(place.full, _full_reports(500))
             return await _rows(place)
-        finally:
-            await broker.stop()
 
 
 async def _rows(place: Place) -> list[Row]:
     pairs, missing, answered = await _proven(place)
-    ratios = sorted(gateway.load.per_second / floor.load.per_second for floor, gateway in pairs)
+    ratios = sorted(ours.load.per_second / floor.load.per_second for floor, ours in pairs)
     floor, one = _median(pairs, lambda measured: measured.load.per_second)
     cheap, micros = _median(pairs, lambda measured: measured.micros)
     early, late = _median(pairs, lambda measured: measured.load.p99_ms)
@@ -164,23 +151,6 @@ async def _under_load(port: int, pid: int, requests: Path) -> Measured:
 
 async def _briefly(port: int, requests: Path) -> Load:
     return await load(port, requests, on=other_cores(), connections=CONNECTIONS, seconds=ROUND_SECONDS)
-
-
-@asynccontextmanager
-async def gateway(
-    folder: Path, kafka: KafkaConnection, *, on: list[int] | None = None, processes: int = 1, proofs: bool = True
-) -> AsyncIterator[tuple[int, int]]:
-    """The gateway as `heliograph webhook-gateway` runs it: gives its port and process id."""
-    port = free_port()
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "PRIVACY_KEY": "benchmark-privacy-key",
-        "WEBHOOK_PORT": str(port), "LOG_FORMAT": "json", "METRICS_PORT": "0",
-        "WEBHOOK_TOKEN": TOKEN if proofs else "", "SINCH_WEBHOOK_SECRET": SECRET if proofs else "",
-    }  # fmt: skip
-    argv = [sys.executable, "-m", "services.cli", "webhook-gateway", "--processes", str(processes)]
-    async with pinned(argv, on or [measured_core()], output=folder / "gateway.log", env=env) as child:
-        await until_answers(f"http://127.0.0.1:{port}/readyz")
-        yield port, child.pid
 
 
 async def _proven(place: Place) -> tuple[list[tuple[Measured, Measured]], int, int]:
@@ -271,20 +241,6 @@ async def _two(place: Place) -> list[Row]:
         row("the same, processor time", two.micros, "µs/req", ("one process", one.micros), target="ratio 1",
             notes="what a callback costs where there are two"),
     ]  # fmt: skip
-
-
-def reports(count: int) -> Iterator[bytes]:
-    """Signed requests with a recipient's report each, every one its own; no two calls give the same."""
-    ids, nonce = SystemIds(), SystemIds().uuid7().hex[:16]
-    campaign = ids.uuid7()
-    for number in range(count):
-        report = RecipientReport(
-            type="recipient_delivery_report_sms", batch_id=f"01W4FFL35P4NC4K35{number // 1000:09d}",
-            recipient=str(12010000000 + number), code=0, status="Delivered", at="2024-06-06T08:17:19.210Z",
-            operator_status_at="2024-06-06T08:17:00.000Z", client_reference=f"{campaign}.{number // 1000}.1",
-        )  # fmt: skip
-        body = encode_callback(report)
-        yield post(TARGET, body, signature_headers(body, SECRET, f"{nonce}{number:010d}", "1736760161"))
 
 
 def _full_bodies(count: int) -> Iterator[bytes]:

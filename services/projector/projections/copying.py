@@ -1,6 +1,6 @@
 """Rows in the text format of PostgreSQL's COPY, which is cheaper than its binary one: timestamps stay strings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from io import BytesIO
 
 from infra.postgres.pool import Connection
@@ -15,6 +15,6 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-async def copy(connection: Connection, table: str, rows: Iterable[bytes], columns: Sequence[str] | None = None) -> None:
+async def copy(connection: Connection, table: str, rows: Iterable[bytes]) -> None:
     """Copy these rows, which are in the text format, into the table."""
-    await connection.copy_to_table(table, source=BytesIO(b"".join(rows)), columns=columns, format="text")
+    await connection.copy_to_table(table, source=BytesIO(b"".join(rows)), format="text")

@@ -29,14 +29,19 @@ async def ordinary(request: web.Request) -> web.Response:
 ROUTE = ordinary
 
 
-@asynccontextmanager
-async def connected(receive: Receive = short) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A raw connection to a server that has the path /p both ways."""
+def app_with(receive: Receive) -> web.Application:
+    """An application that has the path /p both ways."""
     app = web.Application()
     lane: dict[str, Receive] = {"/p": receive}
     app[LANE] = lane
     app.router.add_route("*", "/{path}", ROUTE)
-    async with asyncio.timeout(20), serving(app, "127.0.0.1", 0) as port:
+    return app
+
+
+@asynccontextmanager
+async def connected(receive: Receive = short) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A raw connection to a server of such an application."""
+    async with asyncio.timeout(20), serving(app_with(receive), "127.0.0.1", 0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         yield reader, writer
         writer.close()
@@ -113,10 +118,7 @@ async def test_stopping_lets_the_request_in_progress_finish() -> None:
     def slow(_message: RawRequestMessage, _body: bytes, _remote: str | None, respond: Respond) -> None:
         asked.set_result(respond)
 
-    app = web.Application()
-    lane: dict[str, Receive] = {"/p": slow}
-    app[LANE] = lane
-    server = serving(app, "127.0.0.1", 0)
+    server = serving(app_with(slow), "127.0.0.1", 0)
     async with asyncio.timeout(20):
         port = await server.__aenter__()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -195,10 +197,7 @@ async def test_a_defect_of_one_answer_does_not_hold_up_other_connections() -> No
             raise AssertionError(body)
         respond(BLOCK)
 
-    app = web.Application()
-    lane: dict[str, Receive] = {"/p": broken}
-    app[LANE] = lane
-    async with asyncio.timeout(20), serving(app, "127.0.0.1", 0) as port:
+    async with asyncio.timeout(20), serving(app_with(broken), "127.0.0.1", 0) as port:
         pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         for number, (_, writer) in enumerate(pairs):
@@ -249,10 +248,7 @@ async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
     def later(_message: RawRequestMessage, _body: bytes, _remote: str | None, respond: Respond) -> None:
         shown.set_result(respond)
 
-    app = web.Application()
-    lane: dict[str, Receive] = {"/p": later}
-    app[LANE] = lane
-    runner = LaneRunner(app, keepalive_timeout=0.2)
+    runner = LaneRunner(app_with(later), keepalive_timeout=0.2)
     await runner.setup()
     assert runner.server is not None
     server = await asyncio.get_running_loop().create_server(runner.server, "127.0.0.1", 0)

@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from tests import bench
 
 PARTS = frozenset({
-    "__main__", "bare_sinch", "connect", "connect_jars", "gateway", "generator", "harness", "pinned", "processes",
+    "__main__", "bare_sinch", "connect", "connect_jars", "decoding", "gateway", "generator", "harness", "pinned", "processes",
     "webhook_yardstick",
 })  # fmt: skip
 """Modules that benchmarks are made of."""

@@ -5,12 +5,14 @@ processes; Kafka and PostgreSQL are the embedded ones, durable as always.
 """
 
 import asyncio
+import gc
 import os
 import random
 import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -21,10 +23,9 @@ import asyncpg
 import uvloop
 
 from contracts import topics
-from contracts.events import decode
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.embedded import EmbeddedKafka
-from infra.kafka.log import Appender, Partition, Scanner, scan
+from infra.kafka.log import Appender, Scanner
 from infra.kafka.provision import provision
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrations import migrate
@@ -34,9 +35,11 @@ from services.projector import builds
 from services.projector.app import FOLDED
 from services.projector.diff import compare
 from tests.bench.connect import beside, connect_sink
+from tests.bench.decoding import decode_only
 from tests.bench.harness import Row, publish, row
 from tests.bench.processes import ROOT
-from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk, reports
+from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk
+from tests.integration.projector.traffic import reports as reports_of
 from tests.waiting import until
 
 REPORTS = int(os.environ.get("BENCH_REPORTS", "1000000"))
@@ -44,6 +47,7 @@ CHUNK = 1_000
 BATCH = 50_000
 LATENCY_RATE = 2_000  # reports a second
 LATENCY_SECONDS = 10
+LATENCY_CAMPAIGN = 1
 STEPS_SECONDS = 0.02
 GIVE_UP_SECONDS = 900.0
 NOTES = "nothing pinned: broker, database and projectors share all cores; history table included; log in one broker"
@@ -104,15 +108,15 @@ async def _place(stack: AsyncExitStack) -> Place:
     return Place(connection, dsn, database, home)
 
 
-def _log(seed: int = 1) -> tuple[list[Said], list[Said]]:
-    """Requests, and reports in random order."""
-    chance, chunks = random.Random(seed), max(1, REPORTS // 3 // CHUNK)
+def _log(campaign: int, reports: int = REPORTS) -> tuple[list[Said], list[Said]]:
+    """Requests, and about so many reports in random order."""
+    chance, chunks = random.Random(campaign), max(1, reports // 3 // CHUNK)
     asked: list[Said] = []
     told: list[Said] = []
     for number in range(chunks):
         recipients = [str(FIRST_NUMBER + number * CHUNK + n) for n in range(CHUNK)]
-        asked += chunk(0, number, chunks, recipients)
-        told += reports(0, number, recipients, chance)
+        asked += chunk(campaign, number, chunks, recipients)
+        told += reports_of(campaign, number, recipients, chance)
     chance.shuffle(told)
     return asked, told
 
@@ -141,17 +145,6 @@ def _peak_mb(pid: int) -> float:
     return 0.0
 
 
-async def _decode_only(place: Place) -> float:
-    """Records a second of a consumer that only decodes."""
-    count, began = 0, time.monotonic()
-    async for batch in scan(place.kafka, [topics.DELIVERY_REPORTS]):
-        for records in batch.values():
-            for record in records:
-                decode(record.value)
-            count += len(records)
-    return count / (time.monotonic() - began)
-
-
 async def _copy_only(place: Place, rows: int) -> float:
     """Rows a second of COPY into a keyed table as wide as `messages`."""
     await place.connection.execute("CREATE SCHEMA IF NOT EXISTS yardstick; DROP TABLE IF EXISTS yardstick.t")
@@ -167,54 +160,54 @@ async def _copy_only(place: Place, rows: int) -> float:
 
 
 async def _latency(place: Place, appender: Appender, build: int) -> tuple[float, float]:
-    """Milliseconds from the acknowledged append to the commit that shows it, p50 and p99, at 2,000 reports a second."""
-    children = [await place.projector(9, build)]
-    asked, told = _log(seed=99)
-    del asked
+    """Milliseconds from the acknowledged append to the commit that shows it, p50 and p99, at 2,000 reports a second.
+
+    This process measures: nothing of it may stand still meanwhile, so its collector does not run.
+    """
+    asked, told = _log(LATENCY_CAMPAIGN, LATENCY_RATE * LATENCY_SECONDS)
+    await _fill(appender, asked)
+    child = await place.projector(9, build)
+    watcher = await asyncpg.connect(place.dsn)
+    open_ones: dict[int, deque[tuple[int, float]]] = defaultdict(deque)
     waits: list[float] = []
-    loop = asyncio.get_running_loop()
+    shown = await watcher.prepare(
+        f"SELECT partition, next_offset FROM build_{build}.projector_offsets WHERE topic = '{topics.DELIVERY_REPORTS}'"
+    )
+
+    async def watch() -> None:
+        while True:
+            for number, offset in await shown.fetch():
+                now, waiting = time.perf_counter(), open_ones[number]
+                while waiting and waiting[0][0] < offset:
+                    waits.append(1000 * (now - waiting.popleft()[1]))
+            await asyncio.sleep(0.001)
+
+    async def one(said: Said) -> None:
+        at = await appender.append(said.entry)
+        open_ones[at.partition].append((at.offset, time.perf_counter()))
+
     try:
         await place.until_folded(build, await _end(place))
-        watcher = await asyncpg.connect(place.dsn)
-        marks: dict[Partition, list[tuple[int, float]]] = {}
-
-        async def watch() -> None:
-            while True:
-                rows = await watcher.fetch(
-                    f"SELECT partition, next_offset FROM build_{build}.projector_offsets WHERE topic = 'delivery-reports'"
-                )
-                now = loop.time()
-                for number, offset in rows:
-                    open_ones = marks.get(Partition(topics.DELIVERY_REPORTS, number), [])
-                    waits.extend(1000 * (now - at) for o, at in open_ones if o < offset)
-                    marks[Partition(topics.DELIVERY_REPORTS, number)] = [m for m in open_ones if m[0] >= offset]
-                await asyncio.sleep(0.001)
-
-        watching = loop.create_task(watch())
-        begin = loop.time()
-        for n in range(min(LATENCY_RATE * LATENCY_SECONDS, len(told))):
-            due = begin + n / LATENCY_RATE
-            if due > loop.time():
-                await asyncio.sleep(due - loop.time())
-
-            async def one(said: Said) -> None:
-                at = await appender.append(said.entry)
-                marks.setdefault(Partition(at.topic, at.partition), []).append((at.offset, loop.time()))
-
-            loop.create_task(one(told[n]))  # noqa: RUF006  gathered by the watcher's marks
-        await place.until_folded(build, await _end(place))
-        await asyncio.sleep(0.2)
-        watching.cancel()
-        await watcher.close()
+        gc.collect()
+        gc.disable()
+        begin = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watch())
+            for n, said in enumerate(told):
+                if (early := begin + n / LATENCY_RATE - time.perf_counter()) > 0:
+                    await asyncio.sleep(early)
+                group.create_task(one(said))
+            await until(lambda: len(waits) == len(told), "all of them seen")
+            watching.cancel()
     finally:
-        for child in children:
-            child.kill()
-            await child.wait()
+        gc.enable()
+        await watcher.close()
+        child.kill()
+        await child.wait()
     return statistics.median(waits), statistics.quantiles(waits, n=100)[98]
 
 
 async def _end(place: Place) -> int:
-
     async with Scanner(place.kafka) as scanner:
         return sum(end for _, end in (await scanner.bounds(await scanner.partitions(FOLDED))).values())
 
@@ -252,7 +245,7 @@ async def measure() -> list[Row]:
         appender = Appender(place.kafka, world, name="bench")
         await appender.start()
         stack.push_async_callback(appender.stop)
-        asked, told = _log()
+        asked, told = _log(0)
         await _fill(appender, asked)
         second = await builds.create(place.connection)
         for build in (1, second):
@@ -262,7 +255,7 @@ async def measure() -> list[Row]:
             await child.wait()
         await _fill(appender, told)
         sunk = await connect_sink(place.kafka, place.dsn)
-        decoding, copying = await _decode_only(place), await _copy_only(place, len(told))
+        decoding, copying = await decode_only(place.kafka), await _copy_only(place, len(told))
         one, memory = await _steady(place, 1, 1, len(told))
         two, _ = await _steady(place, second, 2, len(told))
         third = await builds.create(place.connection)

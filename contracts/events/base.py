@@ -1,6 +1,6 @@
 """What every event has, and how it becomes bytes (decision 0001: msgspec)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -16,7 +16,11 @@ Id = Annotated[str, Meta(min_length=36, max_length=36)]
 """A UUID in its usual text form."""
 
 ID_BYTES = 16
-_HOUR = itemgetter(slice(13))
+_ID_FORM, _MOMENT_FORM = b"00000000-0000-0000-0000-000000000000", b"0000-00-00T00:00:00.000Z"
+_HEX_AS_ZEROS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
+_DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_TO_HOUR = 13
+_HOUR = itemgetter(slice(_TO_HOUR))
 """Of a moment, its first 13 characters: to the hour."""
 
 Digits = Annotated[str, Meta(min_length=5, max_length=15)]
@@ -51,33 +55,36 @@ def unsound(event: Event) -> str | None:
 
 
 def all_sound(events: Sequence[Event]) -> bool:
-    """Whether `unsound` finds nothing in any of them, in a third of its time: their texts are looked at column by column."""
+    """Whether `unsound` finds nothing in any of them, in a quarter of its time: their texts are looked at column by column."""
     moments = [event.occurred_at for event in events]
-    moments += [at for event in events if (at := getattr(event, "at", None)) is not None]
+    moments += filter(None, [getattr(event, "at", None) for event in events])
     return _are_ids([event.event_id for event in events]) and _are_moments(moments)
 
 
 def _are_ids(texts: Sequence[str]) -> bool:
-    text, dashes = "".join(texts), "-" * len(texts)
     try:
-        return text[8::36] == text[13::36] == text[18::36] == text[23::36] == dashes and len(
-            bytes.fromhex(text.replace("-", ""))
-        ) == ID_BYTES * len(texts)
-    except ValueError:
+        return "".join(texts).encode("ascii").translate(_HEX_AS_ZEROS) == _ID_FORM * len(texts)
+    except UnicodeEncodeError:
         return False
 
 
 def _are_moments(texts: Sequence[str]) -> bool:
-    text, many = "".join(texts), len(texts)
-    digits = text[15::24] + text[18::24] + text[20::24] + text[21::24] + text[22::24]
+    try:
+        text = "".join(texts).encode("ascii")
+    except UnicodeEncodeError:
+        return False
     return (
-        text[13::24] == text[16::24] == ":" * many
-        and text[19::24] == "." * many
-        and text[23::24] == "Z" * many
-        and not (text[14::24] + text[17::24]).strip("012345")
-        and not digits.strip("0123456789")
-        and all(map(_is_hour, set(map(_HOUR, texts))))
+        text.translate(_DIGITS_AS_ZEROS) == _MOMENT_FORM * len(texts)
+        and not (text[14::24] + text[17::24]).translate(None, b"012345")  # minutes and seconds below 60
+        and all(map(_is_hour, _hours(text, texts)))
     )
+
+
+def _hours(text: bytes, texts: Sequence[str]) -> Collection[str]:
+    """The different hours in these moments, mostly one. A `T` stands only after a day, so none is counted elsewhere."""
+    if text.count(text[:_TO_HOUR]) == len(texts):
+        return [_HOUR(text.decode())] if text else []
+    return set(map(_HOUR, texts))
 
 
 @lru_cache(maxsize=1024)

@@ -131,6 +131,7 @@ class Reader:
     ) -> dict[Partition, list[Record]]:
         """Records by partition, as soon as there are any; empty after `wait` seconds, or while the broker is away.
 
+        Empty also when the partitions have changed, before the first record of the new ones.
         `only`: of these partitions, the others keep what they have; empty: of all that are ours.
         LogRewritten: the log does not fit the stored offset. ReaderLost: this member cannot go on. Whatever
         `load_offsets` and `on_revoked` raise comes out here.
@@ -138,8 +139,8 @@ class Reader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
-            if self._unsettled:
-                await self._settle()
+            if self._unsettled and await self._settle():
+                return {}
             left = max(0.0, deadline - loop.time())
             records = await self._fetch(max_records, left, only)
             if records or loop.time() >= deadline:
@@ -198,20 +199,21 @@ class Reader:
                 self._ahead[settled[at]] = (consumer.highwater(at) or 0) - read[settled[at]][-1].offset - 1
         return read
 
-    async def _settle(self) -> None:
+    async def _settle(self) -> bool:
         """Seek the partitions newly assigned to their stored offsets. A rebalance meanwhile leaves it to the next."""
         consumer, unsettled = self._started(), self._unsettled
         partitions = {at: Partition(self._connection.plain(at.topic), at.partition) for at in sorted(unsettled)}
         stored = await self._load_offsets(list(partitions.values()))
         bounds = await self._bounds(unsettled)
         if bounds is None or self._unsettled is not unsettled:
-            return
+            return False
         starts = {at: start_offset(name, stored.get(name), bounds[at]) for at, name in partitions.items()}
         for at, offset in starts.items():
             consumer.seek(at, offset)
         self._settled, self._unsettled = partitions, frozenset()
         self._ahead = {name: bounds[at].end - starts[at] for at, name in partitions.items()}
         log.info("partitions_assigned", group=self._group, member=self._member, partitions=len(partitions))
+        return True
 
     async def _bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds] | None:
         consumer = self._started()

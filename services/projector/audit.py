@@ -18,7 +18,6 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from infra.sinch.wire.callbacks import BatchReport
 from services.projector.fold import Changes
-from services.projector.lattice import Fact
 from services.projector.parking import Decisions
 
 CHUNK_TOPICS = (topics.CAMPAIGN_REQUESTS, topics.DISPATCHES, topics.DELIVERY_REPORTS)
@@ -89,9 +88,9 @@ async def _against_rows(connection: Connection, build: int, changes: Changes) ->
     rows = await connection.fetch(ROWS.format(int(build)), [c for c, _ in chunks], [n for _, n in chunks])
     tables = {(r[0], r[1], r[2]): (r[3], r[4], r[5], r[6], r[7]) for r in rows}
     log = {
-        (*chunk, recipient): (f.attempt, f.part, f.rank, f.status, recipient in facts.requested)
+        (*chunk, recipient): (*height[1:], words.status, recipient in facts.requested)
         for chunk, facts in changes.messages.items()
-        for recipient, f in ((recipient, Fact(*row)) for recipient, row in facts.greatest.items())
+        for recipient, (height, _, words) in facts.greatest.items()
     }
     return [
         Finding(

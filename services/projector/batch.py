@@ -16,14 +16,12 @@ class Batch:
     def __init__(self, start: Mapping[Partition, int]) -> None:
         self.start = start
         self.changes = Changes()
-        self.weight = 0
-        """Records and recipients that they name: what its memory and its transaction grow with."""
         self._taken = Counter[Partition]()
         self._last: dict[Partition, Record] = {}
 
     def take(self, partition: Partition, records: Sequence[Record], events: Sequence[AnyEvent | None]) -> None:
         """Fold more records, the next of their partition, each with its event; None: without effect."""
-        self.weight += self.changes.take_all(partition.partition, records, events)
+        self.changes.take_all(partition.partition, records, events)
         self._last[partition] = records[-1]
         self._taken[partition] += len(records)
 

@@ -3,11 +3,10 @@
 To fold a new event type: a method below, a line in `_HANDLERS`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts import events as e
 from contracts.events import AnyEvent
@@ -15,23 +14,40 @@ from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
 from infra.kafka.log import Record
 from infra.process.world import iso
 from services.projector import lattice
-from services.projector.lattice import Follow
+from services.projector.lattice import Follow, Height, Words
 from services.projector.projections import messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
 from services.projector.projections.history import FIELD, LINE, lines_of, plain
-from services.projector.projections.messages import ChunkFacts, ChunkKey
+from services.projector.projections.messages import ChunkFacts, ChunkKey, ChunkRows
 from services.projector.projections.parked import Word
 
 FOLLOWED_UP = Follow(retries=True)
+MOST_ALIKE = 10_000  # kept; where all reports differ (campaigns of one message) they would cost more than the facts
+FIRST_WEIGHT = 2  # of a message that was not named before: its state is larger than the line of a report
+ONLY_REPORTS = frozenset({e.DeliveryReported})
+
+
+class Alike(NamedTuple):
+    """What is the same for all reports that differ in recipient, moment and event_id only.
+
+    `facts` of their chunk; without it they are orphans. `tail`: the end of their lines of history. `rare`: there is
+    more to be noted of each.
+    """
+
+    facts: ChunkFacts
+    height: Height
+    words: Words
+    tail: str
+    rare: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is written of each chunk: its messages in COPY's text format, the lines of its history."""
+    """What is written of each chunk: the rows of its messages, the lines of its history."""
 
-    messages: dict[ChunkKey, bytes] = field(default_factory=dict)
+    messages: dict[ChunkKey, ChunkRows] = field(default_factory=dict)
     history: dict[ChunkKey, str] = field(default_factory=dict)
 
 
@@ -52,30 +68,35 @@ class Changes:
     parked: list[Word] = field(default_factory=list)
     rows: Rows | None = None
     """Of messages and history, once `prepare` has made them."""
+    weight: int = 0
+    """Records, and messages that they say something of: what the memory for them grows with."""
     logged_ms: int = 0
     """When the log took the event that is being folded."""
+    alike: dict[tuple[object, ...], Alike] = field(default_factory=dict)
+    """Of the reports seen so far; forgotten when there are many."""
 
     def take(self, event: AnyEvent, partition: int, logged_ms: int = 0, offset: int = -1) -> None:
         """Fold one event that the log took at `logged_ms` (since 1970) as record `offset` of Kafka partition `partition`."""
+        if isinstance(event, e.DeliveryReported):
+            self.reported([event], partition, [logged_ms])
+            return
         self.logged_ms = logged_ms
         handler = _HANDLERS.get(type(event))
-        if isinstance(event, e.DeliveryReported):
-            self.reported(event, partition, logged_ms)
-        elif handler is not None:
+        if handler is not None:
             handler(self, event, partition)
         elif isinstance(event, e.RecordParked | e.RecordRetried | e.RecordDropped):
             self.parked.append(Word(event, offset))
 
-    def take_all(self, partition: int, records: Sequence[Record], events: Sequence[AnyEvent | None]) -> int:
-        """Fold records of a Kafka partition, each with its event; None: without effect. Gives their weight."""
-        weight, reported = len(records), self.reported
+    def take_all(self, partition: int, records: Sequence[Record], events: Sequence[AnyEvent | None]) -> None:
+        """Fold records of a Kafka partition, each with its event; None: without effect."""
+        self.weight += len(records)
+        if ONLY_REPORTS.issuperset(map(type, events)):  # nearly always
+            reports: Any = events
+            self.reported(reports, partition, [record.timestamp for record in records])
+            return
         for record, event in zip(records, events, strict=True):
-            if type(event) is e.DeliveryReported:  # nearly all of them: straight to it
-                reported(event, partition, record.timestamp)
-            elif event is not None:
+            if event is not None:
                 self.take(event, partition, record.timestamp, record.offset)
-                weight += len(getattr(event, "recipients", ()))
-        return weight
 
     def prepare(self) -> Iterator[None]:
         """Make the rows to copy, chunk by chunk: between two of them others may work."""
@@ -100,6 +121,7 @@ class Changes:
         """A chunk was asked for: its messages exist from here on, all in its first offer."""
         campaign_id, chunk = event.campaign_id, event.chunk
         facts, first = self._chunk(campaign_id, chunk, partition), lattice.belongs(1, "")
+        self.weight += len(event.recipients)
         facts.requested.update(event.recipients)
         for recipient in event.recipients:
             facts.raise_to(recipient, first)
@@ -111,27 +133,61 @@ class Changes:
         at = min(known.requested_at, event.occurred_at) if known else event.occurred_at
         self.campaigns[campaign_id, partition] = Requested(event, at)
 
-    def reported(self, event: e.DeliveryReported, partition: int, logged_ms: int) -> None:
-        """Sinch said what became of one message. All but one record in a thousand are this."""
-        campaign_id, chunk, attempt, recipient = event.campaign_id, event.chunk, event.attempt, event.recipient
-        if campaign_id is None or chunk is None or attempt is None:
-            self.orphans.append((event, _moment(logged_ms)))
-            return
-        reference = event.client_reference
-        if reference is None or not reference.startswith(campaign_id):  # foreign: the dispatcher found its chunk
-            self.adopted.append((event, _moment(logged_ms)))
-        if attempt > 1:
-            self.second_reports.add((campaign_id, recipient))
-        facts = self.messages.get((campaign_id, chunk)) or self._chunk(campaign_id, chunk, partition)
-        part, at, code = event.part, event.at or "", event.code
-        delivered, rank, status, word, tail = _told(event.status, code, attempt, part, event.source)
-        fact = (delivered, attempt, part, rank, at, status, word, code, event.parts or 0, event.batch_id)
-        known = facts.greatest.get(recipient)
-        if known is None or fact > known:
-            facts.greatest[recipient] = fact
-        facts.history.append(
-            f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{FIELD}{logged_ms}{tail}"
+    def reported(self, events: Iterable[e.DeliveryReported], partition: int, logged: Iterable[int]) -> None:
+        """Sinch said what became of these messages. All but one record in a thousand are this."""
+        get, last_ms, moment, first = self.alike.get, -1, "", 0
+        for event, logged_ms in zip(events, logged, strict=True):
+            key = (
+                event.campaign_id, event.chunk, event.attempt, event.part, event.client_reference, event.batch_id,
+                event.status, event.code, event.parts, event.source,
+            )  # fmt: skip
+            alike = get(key)
+            if alike is None:
+                alike = self._alike(key, event, partition)
+            facts, height, words, tail, rare = alike
+            if rare and not self._rare(event, logged_ms):
+                continue
+            if logged_ms != last_ms:  # the broker stamps many at once
+                last_ms, moment = logged_ms, f"{FIELD}{logged_ms}"
+            recipient, at = event.recipient, event.at or ""
+            greatest, fact = facts.greatest, (height, at, words)
+            known = greatest.get(recipient)
+            if known is None:
+                greatest[recipient] = fact
+                first += 1
+            elif fact > known:
+                greatest[recipient] = fact
+            facts.history.append(f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{moment}{tail}")
+        self.weight += FIRST_WEIGHT * first
+
+    def _alike(self, key: tuple[object, ...], event: e.DeliveryReported, partition: int) -> Alike:
+        campaign_id, chunk, attempt = event.campaign_id, event.chunk, event.attempt
+        standing, facts = standing_of(event.status), ChunkFacts()
+        if is_ours := campaign_id is not None and chunk is not None and attempt is not None:
+            facts = self._chunk(campaign_id, chunk, partition)
+        end = (event.code, attempt, standing.rank, event.part, "DeliveryReported", plain(event.status), event.source)
+        alike = Alike(
+            facts,
+            Height(standing.rank == DELIVERED_RANK, attempt or 0, event.part, standing.rank),
+            Words(standing.status, event.status, event.code, event.parts or 0, event.batch_id),
+            "".join(f"{FIELD}{one}" for one in end),
+            rare=not is_ours or attempt != 1 or _is_foreign(event),
         )
+        if len(self.alike) >= MOST_ALIKE:
+            self.alike.clear()
+        self.alike[key] = alike
+        return alike
+
+    def _rare(self, event: e.DeliveryReported, logged_ms: int) -> bool:
+        """Note what few reports are to be noted for; gives whether it is about a chunk."""
+        if event.campaign_id is None or event.chunk is None or event.attempt is None:
+            self.orphans.append((event, _moment(logged_ms)))
+            return False
+        if _is_foreign(event):
+            self.adopted.append((event, _moment(logged_ms)))
+        if event.attempt > 1:
+            self.second_reports.add((event.campaign_id, event.recipient))
+        return True
 
     def reported_batch(self, event: e.BatchReported, partition: int) -> None:
         """A summary names no recipients; it proves that Sinch has the batch."""
@@ -212,6 +268,7 @@ class Changes:
     def noted(self, event: Any, partition: int, detail: str, rank: int = 0, status: str = "") -> None:
         """Into the history of each of its messages."""
         facts = self._chunk(event.campaign_id, event.chunk, partition)
+        self.weight += len(event.recipients)
         facts.history += lines_of(event, self.logged_ms, rank, status, detail)
 
     def decided(self, event: e.ControlEvent, _partition: int) -> None:
@@ -234,18 +291,10 @@ def _key(event: e.Dispatch) -> BatchKey:
     return BatchKey(event.campaign_id, event.chunk, event.attempt, event.part)
 
 
-@lru_cache(maxsize=1024)
-def _told(word: str, code: int, attempt: int, part: str, source: str) -> tuple[bool, int, str, str, str]:
-    """What few different reports say alike: delivered, rank, status, the word, and the end of the history's line."""
-    standing = standing_of(word)
-    end = (code, attempt, standing.rank, part, "DeliveryReported", plain(word), source)
-    return (
-        standing.rank == DELIVERED_RANK,
-        standing.rank,
-        standing.status,
-        word,
-        "".join(f"{FIELD}{one}" for one in end),
-    )
+def _is_foreign(event: e.DeliveryReported) -> bool:
+    """Whether the dispatcher found its chunk: the reference does not name it."""
+    reference = event.client_reference
+    return reference is None or not reference.startswith(event.campaign_id or "")
 
 
 def _moment(milliseconds: int) -> str:

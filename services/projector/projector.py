@@ -17,7 +17,7 @@ from services.projector.batch import Batch
 from services.projector.marks import verify
 from services.projector.parking import Parking
 from services.projector.store import BadRecord, Store
-from services.projector.turns import Turn, Turns
+from services.projector.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,9 @@ IDLE_SECONDS = 1.0
 FAR_SECONDS = 0.2  # far behind and nothing comes: what there is is written
 CHORES_SECONDS = 1.0
 STOP_SECONDS = 2.0
+
+
+Records = Mapping[Partition, Sequence[Record]]
 
 
 class Projector:
@@ -44,6 +47,8 @@ class Projector:
         self._turns = Turns()
         self._epoch = 0
         """Grows whenever partitions come or go; what was folded in another is not written."""
+        self._left: Records = {}
+        """Read, and not folded yet: too much for one batch."""
         self._next: dict[Partition, int] = {}
         self._written: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -52,7 +57,7 @@ class Projector:
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
-        self._epoch += 1
+        self._epoch, self._left = self._epoch + 1, {}
         await self._until_written()
         stored = await self._store.load_offsets(partitions)
         await verify(self._connection, stored)
@@ -63,7 +68,7 @@ class Projector:
 
     async def revoked(self, _partitions: Sequence[Partition]) -> None:
         """Before others get the partitions: what is being written is finished, what is not will be read by them."""
-        self._epoch += 1
+        self._epoch, self._left = self._epoch + 1, {}
         await self._until_written()
 
     async def run(self) -> None:
@@ -72,7 +77,7 @@ class Projector:
             while True:
                 epoch, batch = await self._gathered()
                 await self._between_writes()
-                if batch.weight and epoch == self._epoch:
+                if batch.changes.weight and epoch == self._epoch:
                     self._next.update(batch.ends())
                     self._writing = self._world.tasks.spawn("write", self._write(batch))
         finally:
@@ -86,12 +91,13 @@ class Projector:
         """
         turn, epoch, batch = self._turns.next(self._reader.ahead()), self._epoch, Batch(dict(self._next))
         while True:
-            wait = IDLE_SECONDS if not batch.weight else FAR_SECONDS if turn.is_far else 0.0
-            records = await self._reader.read(max_records=MOST_RECORDS, wait=wait, only=turn.partitions)
-            if epoch != self._epoch:  # the partitions went to others, who read what was folded; these are of new ones
-                turn, epoch, batch = Turn(), self._epoch, Batch(dict(self._next))
-            await self._fold(records, batch)
-            if batch.weight >= turn.most_weight:
+            wait = IDLE_SECONDS if not batch.changes.weight else FAR_SECONDS if turn.is_far else 0.0
+            records = self._left or await self._reader.read(max_records=MOST_RECORDS, wait=wait, only=turn.partitions)
+            if epoch != self._epoch:  # the partitions went to others, who read what was folded
+                turn, epoch, batch = self._turns.next(self._reader.ahead()), self._epoch, Batch(dict(self._next))
+            left = await self._fold(records, batch, turn.most_weight)
+            self._left = left if epoch == self._epoch else {}
+            if batch.changes.weight >= turn.most_weight:
                 break
             if turn.is_far:
                 if not records or not turn.has_more(self._reader.ahead()):
@@ -104,17 +110,22 @@ class Projector:
             await asyncio.sleep(0)
         return epoch, batch
 
-    async def _fold(self, records: Mapping[Partition, Sequence[Record]], batch: Batch) -> None:
-        """Take the records into the batch, in slices: meanwhile another is being written."""
+    async def _fold(self, records: Records, batch: Batch, most_weight: int) -> Records:
+        """Take the records into the batch, in slices: meanwhile another is being written. Gives those that it has no room for."""
+        left: dict[Partition, Sequence[Record]] = {}
         for partition, some in records.items():
-            self.logged_ms[partition] = some[-1].timestamp
             for begin in range(0, len(some), SLICE):
+                if batch.changes.weight >= most_weight:
+                    left[partition] = some[begin:]
+                    break
                 piece = some[begin : begin + SLICE]
+                self.logged_ms[partition] = piece[-1].timestamp
                 events = await self._events(partition, piece)
                 if partition.topic == PROJECTION_CONTROL:
                     self._parking.learn(events)
                 batch.take(partition, piece, events)
                 await asyncio.sleep(0)
+        return left
 
     async def _events(self, partition: Partition, records: Sequence[Record]) -> list[AnyEvent | None]:
         """What the records say; None for one that is to have no effect, which is parked if nobody decided so."""

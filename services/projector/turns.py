@@ -8,9 +8,9 @@ from infra.kafka.log import Partition
 
 FAR = 20_000
 """Records by which a partition number is far behind: more than one batch near the head takes."""
-MOST_WEIGHT = 20_000
-"""Records, and recipients that they name, in one transaction: a thousand requests are a million messages."""
-MOST_WEIGHT_FAR = 150_000
+MOST_WEIGHT = 40_000
+"""Records, and messages that they say something of, in one transaction (`Changes.weight`): a request is a thousand messages."""
+MOST_WEIGHT_FAR = 250_000
 """The same when far behind: most facts about a message meet in memory then, and its row is written once."""
 
 

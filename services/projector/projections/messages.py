@@ -8,14 +8,13 @@ which, by batch; the counters follow from that.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import NamedTuple
 
 from asyncpg import Record
 
 from contracts.follow_ups import may_pass
 from infra.postgres.pool import Connection
-from services.projector.lattice import FactRow, Follow
+from services.projector.lattice import FactRow, Follow, Height, Words
 from services.projector.projections.copying import copy, escape
 
 ChunkKey = tuple[str, int]
@@ -149,6 +148,34 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
+class Like(NamedTuple):
+    """What is the same for all messages of a chunk that differ in recipient and moment only."""
+
+    height: Height
+    words: Words
+    requested: bool
+    follow: Follow | None
+
+
+LikeRow = tuple[Height, Words, bool, Follow | None]
+"""A `Like` by its fields in order."""
+
+
+@dataclass(slots=True)
+class End:
+    """The end of a row, and how many rows have it."""
+
+    text: str
+    rows: int = 0
+
+
+class ChunkRows(NamedTuple):
+    """The messages of a chunk as rows to copy, and by what ends how many of them are alike."""
+
+    text: bytes
+    alike: Mapping[LikeRow, End]
+
+
 NEW = """
 SELECT k.campaign_id::text, k.chunk FROM unnest($1::uuid[], $2::integer[]) AS k (campaign_id, chunk)
 WHERE NOT EXISTS (SELECT FROM batches b WHERE b.campaign_id = k.campaign_id AND b.chunk = k.chunk)
@@ -158,7 +185,7 @@ WHERE NOT EXISTS (SELECT FROM batches b WHERE b.campaign_id = k.campaign_id AND 
 WORTH_ASKING = 2_000  # messages of a batch; below it is a round trip for little
 
 
-async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, bytes]) -> list[Moved]:
+async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, ChunkRows]) -> list[Moved]:
     """Join these facts into the table; `rows` are theirs.
 
     Chunks that are new are copied as they are: their partition's owner, who is the only one to write them, is ours in
@@ -172,11 +199,11 @@ async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, by
         new = {(campaign_id, chunk) for campaign_id, chunk in found} & facts.keys()
     moved: list[Moved] = []
     if new:
-        await copy(connection, "messages", [rows[key] for key in new])
+        await copy(connection, "messages", [rows[key].text for key in new])
         for key in new:
-            moved += entered(key, facts[key])
+            moved += entered(key, rows[key])
     known = {key: chunk for key, chunk in facts.items() if key not in new}
-    return moved + await _merge(connection, known, [rows[key] for key in known])
+    return moved + await _merge(connection, known, [rows[key].text for key in known])
 
 
 async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) -> list[Moved]:
@@ -209,16 +236,13 @@ def _moved(row: Record) -> Moved:
     return Moved(campaign_id, chunk, before, State(*states[5:]), messages)
 
 
-_STATE = itemgetter(1, 2, 5, 3, 6, 7)
-
-
-def entered(key: ChunkKey, facts: ChunkFacts) -> list[Moved]:
+def entered(key: ChunkKey, rows: ChunkRows) -> list[Moved]:
     """The requested messages of a new chunk, from nothing to what its rows say."""
-    greatest, follow, requested = facts.greatest, facts.follow, facts.requested
-    alike = Counter(zip(map(_STATE, map(greatest.__getitem__, requested)), map(follow.get, requested), strict=True))
     states = Counter[State]()
-    for ((attempt, part, status, rank, word, code), more), messages in alike.items():
-        states[State(attempt, part, status, rank, _awaits(attempt, rank, word, code, more))] += messages
+    for (height, words, requested, follow), end in rows.alike.items():
+        if requested:
+            awaiting = _awaits(height.attempt, height.rank, words.provider_status, words.code, follow)
+            states[State(height.attempt, height.part, words.status, height.rank, awaiting)] += end.rows
     return [Moved(*key, None, state, messages) for state, messages in states.items()]
 
 
@@ -235,21 +259,29 @@ def _awaits(attempt: int, rank: int, word: str, code: int, follow: Follow | None
 NOTHING = Follow()
 
 
-def rows_of(key: ChunkKey, facts: ChunkFacts) -> bytes:
-    """The facts of one chunk as rows to copy. Only Sinch's own words can hold characters to escape."""
+def rows_of(key: ChunkKey, facts: ChunkFacts) -> ChunkRows:
+    """The facts of one chunk as rows to copy."""
     campaign_id, chunk = key
     requested, follow = facts.requested, facts.follow
     out: list[str] = []
-    ends: dict[tuple[object, ...], str] = {}  # few differ in more than recipient and moment
-    for recipient, (_, attempt, part, rank, at, status, word, code, parts, batch_id) in facts.greatest.items():
-        like = attempt, part, rank, status, word, code, parts, batch_id, recipient in requested, follow.get(recipient)
+    ends: dict[LikeRow, End] = {}
+    for recipient, (height, at, words) in facts.greatest.items():
+        like = height, words, recipient in requested, follow.get(recipient)
         end = ends.get(like)
         if end is None:
-            more, asked = follow.get(recipient, NOTHING), "t" if recipient in requested else "f"
-            retries, retriable = "t" if more.retries else "f", "t" if may_pass(word, code) else "f"
-            end = ends[like] = (
-                f"{chunk}\t{code}\t{attempt}\t{more.scheduled}\t{more.given_up}\t{rank}\t{parts}\t{asked}\t{retries}"
-                f"\t{retriable}\t{part}\t{status}\t{escape(word)}\t{escape(batch_id)}\n"
-            )
-        out.append(f"{campaign_id}\t{recipient}\t{at}\t{end}")
-    return "".join(out).encode()
+            end = ends[like] = End(_end(chunk, Like(*like)))
+        end.rows += 1
+        out.append(f"{campaign_id}\t{recipient}\t{at}{end.text}")
+    return ChunkRows("".join(out).encode(), ends)
+
+
+def _end(chunk: int, like: Like) -> str:
+    """The columns after the moment. Only Sinch's own words can hold characters to escape."""
+    (_, attempt, part, rank), words, requested, follow = like
+    more, may = follow or NOTHING, may_pass(words.provider_status, words.code)
+    asked, retries, retriable = ("t" if one else "f" for one in (requested, more.retries, may))
+    return (
+        f"\t{chunk}\t{words.code}\t{attempt}\t{more.scheduled}\t{more.given_up}\t{rank}\t{words.parts}\t{asked}"
+        f"\t{retries}\t{retriable}\t{part}\t{words.status}\t{escape(words.provider_status)}"
+        f"\t{escape(words.batch_id)}\n"
+    )

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -16,7 +17,7 @@ from services.projector import projector, turns
 from tests.integration.projector.comparing import assert_is_reference
 from tests.integration.projector.other_facts import other_facts
 from tests.integration.projector.processes import Projectors, folded
-from tests.integration.projector.traffic import Said, campaign_id, traffic
+from tests.integration.projector.traffic import FIRST_NUMBER, Said, campaign_id, chunk, traffic
 from tests.integration.projector.within import Within
 from tests.waiting import until
 
@@ -104,3 +105,23 @@ async def test_taken_away_while_a_large_batch_is_gathered_it_is_folded_by_the_ne
     within.start("2")
     await within.caught_up()
     await assert_is_reference(within.dsn, said)
+
+
+async def test_half_a_million_messages_asked_for_at_once_are_not_one_transaction(
+    projectors: Projectors, appender: Appender, database: str
+) -> None:
+    """A record can name a thousand messages; what a batch has no room for waits for the next one."""
+    size, most = 1_000, turns.MOST_WEIGHT + projector.SLICE * 1_000
+    recipients = [[str(FIRST_NUMBER + size * n + i) for i in range(size)] for n in range(500)]
+    said = [one for n, some in enumerate(recipients) for one in chunk(1, n, len(recipients), some)]
+    await _append(appender, said)
+    child = await projectors.start("0")
+    await until(projectors.caught_up, "everything folded", within=90)
+    connection = await asyncpg.connect(database)
+    try:
+        rows = await connection.fetch("SELECT count(*) FROM build_1.messages GROUP BY xmin::text")
+    finally:
+        await connection.close()
+    assert sum(r[0] for r in rows) == size * len(recipients)
+    assert max(r[0] for r in rows) <= most
+    assert _peak_mb(child.pid) < MOST_MB

@@ -23,6 +23,7 @@ from infra.kafka.producer import Producer, size_of
 from infra.kafka.records import Entry, Position
 from infra.kafka.supply import Supply
 from infra.kafka.waiting import One, Told, Waiting
+from infra.process.metrics import APPEND_FAILURES
 from infra.process.world import World
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,7 @@ class Appender:
             told(error)
             return
         if self._in_flight_bytes + size > self._max_in_flight_bytes:
+            APPEND_FAILURES.labels(entry.topic).inc()
             told(LogOverloaded(f"{self._in_flight_bytes} of {self._max_in_flight_bytes} bytes wait for the broker"))
             return
         waiting, producer = self._started(), self._supply.current
@@ -118,6 +120,15 @@ class Appender:
         Records with the same key stay in order. LogUnavailable: any of them may have been appended. Its memory is
         bounded by one batch a partition, so it is not counted against `max_in_flight_bytes`.
         """
+        if not entries:
+            return []
+        try:
+            return await self._append_all(entries, within)
+        except LogUnavailable:
+            APPEND_FAILURES.labels(entries[0].topic).inc()
+            raise
+
+    async def _append_all(self, entries: Sequence[Entry], within: float) -> list[Position]:
         positions: list[Position | None] = [None] * len(entries)
         try:
             async with asyncio.timeout_at(self._started().now() + within):
@@ -153,6 +164,8 @@ class Appender:
 
     def _tell(self, one: One, said: Position | LogError) -> None:
         self._in_flight_bytes -= one.size
+        if isinstance(said, LogUnavailable):
+            APPEND_FAILURES.labels(one.entry.topic).inc()
         one.told(said)
 
     def _give_up(self, one: One) -> None:

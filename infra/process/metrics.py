@@ -35,7 +35,9 @@ CONSUMER_LAG_SECONDS = _gauge(
     "consumer_lag_seconds", "Age of the record last read, while not at the end.", "topic", "partition"
 )
 DEAD_LETTERS = _counter("dead_letters", "Records or bodies that could not be read and were set aside.", "reason")
-APPEND_FAILURES = _counter("append_failures", "Appends to the log that were not acknowledged in time.", "topic")
+APPEND_FAILURES = _counter(
+    "append_failures", "Appends to the log that were not acknowledged in time, or that found no room.", "topic"
+)
 
 # campaign
 HTTP_REQUESTS = _counter("http_requests", "Requests answered.", "handler", "status")
@@ -55,7 +57,7 @@ RECIPIENTS_SENT = _counter("recipients_sent", "Recipients in batches that Sinch 
 SEND_SECONDS = _histogram("send_seconds", "Time of a call that offers a batch, in seconds.")
 IN_DOUBT = _gauge("in_doubt_batches", "Batches of which we do not know whether Sinch has them.")
 IN_DOUBT_AGE = _gauge("in_doubt_oldest_seconds", f"Age of the oldest in-doubt batch, {AGE_NOTE}.")
-LEDGER_DUE = _gauge("ledger_due_batches", "Batches waiting to be sent.")
+LEDGER_DUE = _gauge("ledger_due_batches", "Batches that may be sent and are not yet.")
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while everything is paused for the given reason.", "reason")
 
 # projector

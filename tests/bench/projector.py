@@ -162,7 +162,8 @@ async def _copy_only(place: Place, rows: int) -> float:
 async def _latency(place: Place, appender: Appender, build: int) -> tuple[float, float]:
     """Milliseconds from the acknowledged append to the commit that shows it, p50 and p99, at 2,000 reports a second.
 
-    This process measures: nothing of it may stand still meanwhile, so its collector does not run.
+    This process measures: nothing of it may stand still meanwhile, so its collector does not run. The database has
+    cleaned up what the benchmarks before left it.
     """
     asked, told = _log(LATENCY_CAMPAIGN, LATENCY_RATE * LATENCY_SECONDS)
     await _fill(appender, asked)
@@ -188,6 +189,8 @@ async def _latency(place: Place, appender: Appender, build: int) -> tuple[float,
 
     try:
         await place.until_folded(build, await _end(place))
+        for chore in ("VACUUM ANALYZE", "CHECKPOINT"):
+            await place.connection.execute(chore)
         gc.collect()
         gc.disable()
         begin = time.perf_counter()

@@ -12,6 +12,7 @@ from infra.kafka.log import (
     partition_for,
     scan,
 )
+from infra.process.metrics import REGISTRY
 from infra.process.world import World
 from tests.integration.kafka.brokers import PARTITIONS, TOPIC, Broker, all_values
 
@@ -99,19 +100,30 @@ async def test_append_all_outlives_a_refused_batch(broker: Broker, world: World)
     assert [position.offset for position in positions] == list(range(8))
 
 
+def failures(topic: str) -> float:
+    """What the metric says."""
+    return REGISTRY.get_sample_value("heliograph_append_failures_total", {"topic": topic}) or 0.0
+
+
 async def test_too_many_bytes_in_flight_are_refused(broker: Broker, world: World) -> None:
     """Over the cap `append` says LogOverloaded at once, so that the gateway can answer 503."""
     appender = Appender(broker.connection, world, name="small", max_in_flight_bytes=1_000)
     await appender.start()
+    before = failures(TOPIC)
     with pytest.raises(LogOverloaded):
         await appender.append(Entry(TOPIC, "k", bytes(2_000)))
+    assert failures(TOPIC) == before + 1
     await appender.stop()
 
 
 async def test_an_unknown_topic_is_named(appender: Appender) -> None:
     """A topic that nobody made ends in LogUnavailable at the deadline; nothing makes it by the way."""
+    before = failures("never-made")
     with pytest.raises(LogUnavailable):
         await appender.append(Entry("never-made", "k", b"v"), within=0.5)
+    with pytest.raises(LogUnavailable):
+        await appender.append_all([Entry("never-made", "k", b"v")], within=0.5)
+    assert failures("never-made") == before + 2
 
 
 async def test_a_stopped_appender_says_so(broker: Broker, world: World) -> None:

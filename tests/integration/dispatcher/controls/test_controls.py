@@ -7,6 +7,7 @@ from statistics import median
 import pytest
 import structlog
 
+from infra.process.metrics import REGISTRY
 from tests.integration.dispatcher.controls.whole import CHUNK, Whole, slow_delivery
 from tests.waiting import until
 
@@ -47,10 +48,17 @@ async def test_after_a_pause_nothing_is_claimed_and_resume_sends_exactly_the_res
     await stopped(system, campaign_id, "pause")
     await nothing_more_comes(system, campaign_id)
     assert len(system.sent(campaign_id)) < len(recipients)
+    await until(lambda: due() * CHUNK == len(recipients) - len(system.sent(campaign_id)), "the metric shows what waits")
     await system.decide(campaign_id, "resume")
     await system.has_sent(campaign_id, len(recipients))
     await system.reaches(campaign_id, "completed")
     assert sorted(system.sent(campaign_id)) == recipients
+    await until(lambda: due() == 0, "nothing waits")
+
+
+def due() -> float:
+    """What the metric says."""
+    return REGISTRY.get_sample_value("heliograph_ledger_due_batches") or 0.0
 
 
 async def test_the_last_post_comes_within_a_second(system: Whole) -> None:

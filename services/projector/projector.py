@@ -21,7 +21,9 @@ from services.projector.turns import Turns
 
 log = structlog.get_logger(__name__)
 
-MOST_RECORDS = 1_000  # taken from what was fetched at once: few enough to stay in the processor's cache
+MOST_RECORDS = (
+    5_000  # taken at once: all that was fetched of a partition, so that more is fetched while they are folded
+)
 PART_RECORDS = 1_000  # of a refused batch, tried at once
 SLICE = 100  # records folded between two breaths, about 1 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0

@@ -1,6 +1,6 @@
 """What every event has, and how it becomes bytes (decision 0001: msgspec)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -57,7 +57,7 @@ def unsound(event: Event) -> str | None:
 def all_sound(events: Sequence[Event]) -> bool:
     """Whether `unsound` finds nothing in any of them, in a quarter of its time: their texts are looked at column by column."""
     moments = [event.occurred_at for event in events]
-    moments += filter(None, [getattr(event, "at", None) for event in events])
+    moments += [at for event in events if (at := getattr(event, "at", None)) is not None]
     return _are_ids([event.event_id for event in events]) and _are_moments(moments)
 
 
@@ -80,11 +80,10 @@ def _are_moments(texts: Sequence[str]) -> bool:
     )
 
 
-def _hours(text: bytes, texts: Sequence[str]) -> Collection[str]:
+def _hours(text: bytes, texts: Sequence[str]) -> set[str]:
     """The different hours in these moments, mostly one. A `T` stands only after a day, so none is counted elsewhere."""
-    if text.count(text[:_TO_HOUR]) == len(texts):
-        return [_HOUR(text.decode())] if text else []
-    return set(map(_HOUR, texts))
+    is_one = text.count(text[:_TO_HOUR]) == len(texts)
+    return set(map(_HOUR, texts[:1] if is_one else texts))
 
 
 @lru_cache(maxsize=1024)

@@ -200,7 +200,10 @@ class Reader:
         return read
 
     async def _settle(self) -> bool:
-        """Seek the partitions newly assigned to their stored offsets. A rebalance meanwhile leaves it to the next."""
+        """Seek the partitions newly assigned to their stored offsets; gives whether that is done.
+
+        A rebalance meanwhile leaves it to the next.
+        """
         consumer, unsettled = self._started(), self._unsettled
         partitions = {at: Partition(self._connection.plain(at.topic), at.partition) for at in sorted(unsettled)}
         stored = await self._load_offsets(list(partitions.values()))

@@ -34,6 +34,7 @@ from services.dispatcher.say import Voice
 from services.dispatcher.settlement import Settlement
 from services.dispatcher.silence import Silence
 from services.dispatcher.taking_back import TakingBack
+from services.dispatcher.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         ("orphans", Orphans(pool, voice, world).run()),
         ("silence", Silence(pool, voice, client, world, settings.pull_margin).run()),
         ("dispatch", dispatch.run()),
+        ("watch", Watch(pool, world).run()),
     ):
         await stack.enter_async_context(world.tasks.running(name, loop))
     stack.push_async_callback(dispatch.drain)

@@ -113,12 +113,11 @@ class Doubts:
             return attempt
 
     COUNT = """
-    SELECT count(*), coalesce(extract(epoch FROM now() - min(attempted_at)), 0)::float8,
-           (SELECT count(*) FROM dispatch.batches WHERE state = 'due' AND due_at <= now())
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(attempted_at)), 0)::float8
     FROM dispatch.batches WHERE state = 'in_doubt'
     """
 
-    async def count(self) -> tuple[int, float, int]:
-        """How many there are, the age of the oldest in seconds; and how many batches are due."""
+    async def count(self) -> tuple[int, float]:
+        """How many there are, and the age of the oldest in seconds."""
         row = await self._pool.fetchrow(self.COUNT)
-        return (row[0], row[1], row[2]) if row else (0, 0.0, 0)
+        return (row[0], row[1]) if row else (0, 0.0)

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 
 import structlog
 
-from infra.process.metrics import IN_DOUBT, IN_DOUBT_AGE, LEDGER_DUE
+from infra.process.metrics import IN_DOUBT, IN_DOUBT_AGE
 from infra.process.world import World, iso
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
@@ -94,7 +94,6 @@ class Recovery:
         return Seen.FOUND, min(batch.id for batch in found)
 
     async def _measure(self) -> None:
-        count, age, due = await self.doubts.count()
+        count, age = await self.doubts.count()
         IN_DOUBT.set(count)
         IN_DOUBT_AGE.set(age)
-        LEDGER_DUE.set(due)

@@ -34,5 +34,5 @@ class Voice:
     async def _append(self, entries: Sequence[Entry]) -> None:
         if len(entries) == 1:
             await self._appender.append(entries[0], within=APPEND_SECONDS)
-        elif entries:
+        else:
             await self._appender.append_all(entries, within=APPEND_SECONDS)

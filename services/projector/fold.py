@@ -6,20 +6,21 @@ To fold a new event type: a method below, a line in `_HANDLERS`.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from contracts import events as e
 from contracts.events import AnyEvent
-from contracts.statuses import DELIVERED_RANK, NEVER_CAME, OURS, standing_of
+from contracts.statuses import NEVER_CAME, OURS
 from infra.kafka.log import Record
 from infra.process.world import iso
 from services.projector import lattice
-from services.projector.lattice import Follow, Height, Words
+from services.projector.alike import Alike, alike_of, is_foreign
+from services.projector.lattice import Follow
 from services.projector.projections import messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
-from services.projector.projections.history import FIELD, LINE, lines_of, plain
+from services.projector.projections.history import FIELD, LINE, lines_of
 from services.projector.projections.messages import ChunkFacts, ChunkKey, ChunkRows
 from services.projector.projections.parked import Word
 
@@ -27,20 +28,6 @@ FOLLOWED_UP = Follow(retries=True)
 MOST_ALIKE = 10_000  # kept; where all reports differ (campaigns of one message) they would cost more than the facts
 FIRST_WEIGHT = 2  # of a message that was not named before: its state is larger than the line of a report
 ONLY_REPORTS = frozenset({e.DeliveryReported})
-
-
-class Alike(NamedTuple):
-    """What is the same for all reports that differ in recipient, moment and event_id only.
-
-    `facts` of their chunk; without it they are orphans. `tail`: the end of their lines of history. `rare`: there is
-    more to be noted of each.
-    """
-
-    facts: ChunkFacts
-    height: Height
-    words: Words
-    tail: str
-    rare: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +148,12 @@ class Changes:
         self.weight += FIRST_WEIGHT * first
 
     def _alike(self, key: tuple[object, ...], event: e.DeliveryReported, partition: int) -> Alike:
-        campaign_id, chunk, attempt = event.campaign_id, event.chunk, event.attempt
-        standing, facts = standing_of(event.status), ChunkFacts()
-        if is_ours := campaign_id is not None and chunk is not None and attempt is not None:
+        campaign_id, chunk, facts = event.campaign_id, event.chunk, None
+        if campaign_id is not None and chunk is not None and event.attempt is not None:
             facts = self._chunk(campaign_id, chunk, partition)
-        end = (event.code, attempt, standing.rank, event.part, "DeliveryReported", plain(event.status), event.source)
-        alike = Alike(
-            facts,
-            Height(standing.rank == DELIVERED_RANK, attempt or 0, event.part, standing.rank),
-            Words(standing.status, event.status, event.code, event.parts or 0, event.batch_id),
-            "".join(f"{FIELD}{one}" for one in end),
-            rare=not is_ours or attempt != 1 or _is_foreign(event),
-        )
         if len(self.alike) >= MOST_ALIKE:
             self.alike.clear()
-        self.alike[key] = alike
+        alike = self.alike[key] = alike_of(event, facts)
         return alike
 
     def _rare(self, event: e.DeliveryReported, logged_ms: int) -> bool:
@@ -183,7 +161,7 @@ class Changes:
         if event.campaign_id is None or event.chunk is None or event.attempt is None:
             self.orphans.append((event, _moment(logged_ms)))
             return False
-        if _is_foreign(event):
+        if is_foreign(event):
             self.adopted.append((event, _moment(logged_ms)))
         if event.attempt > 1:
             self.second_reports.add((event.campaign_id, event.recipient))
@@ -203,10 +181,8 @@ class Changes:
         batch.join(Batch(stand=stands("attempted", event.occurred_at), recipients=len(event.recipients),
                          attempted_at=event.occurred_at))  # fmt: skip
         if event.attempt > 1 or event.part:
-            facts, offer = (
-                self._chunk(event.campaign_id, event.chunk, partition),
-                lattice.belongs(event.attempt, event.part),
-            )
+            facts = self._chunk(event.campaign_id, event.chunk, partition)
+            offer = lattice.belongs(event.attempt, event.part)
             for recipient in event.recipients:
                 facts.raise_to(recipient, offer)
             self.noted(event, partition, event.reason)
@@ -247,10 +223,8 @@ class Changes:
 
     def followed(self, event: e.FollowUpScheduled | e.FollowUpGivenUp, partition: int, follow: Follow) -> None:
         """Whether these will be offered again. They move when they are: until then they show their failure."""
-        facts, offer = (
-            self._chunk(event.campaign_id, event.chunk, partition),
-            lattice.belongs(event.attempt, event.part),
-        )
+        facts = self._chunk(event.campaign_id, event.chunk, partition)
+        offer = lattice.belongs(event.attempt, event.part)
         for recipient in event.recipients:
             facts.raise_to(recipient, offer)
             facts.follows(recipient, follow)
@@ -289,12 +263,6 @@ class Changes:
 
 def _key(event: e.Dispatch) -> BatchKey:
     return BatchKey(event.campaign_id, event.chunk, event.attempt, event.part)
-
-
-def _is_foreign(event: e.DeliveryReported) -> bool:
-    """Whether the dispatcher found its chunk: the reference does not name it."""
-    reference = event.client_reference
-    return reference is None or not reference.startswith(event.campaign_id or "")
 
 
 def _moment(milliseconds: int) -> str:

@@ -21,9 +21,7 @@ from services.projector.turns import Turns
 
 log = structlog.get_logger(__name__)
 
-MOST_RECORDS = (
-    5_000  # taken at once: all that was fetched of a partition, so that more is fetched while they are folded
-)
+MOST_RECORDS = 5_000  # taken at once: all that was fetched of a partition, so that more comes while they are folded
 PART_RECORDS = 1_000  # of a refused batch, tried at once
 SLICE = 100  # records folded between two breaths, about 1 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0
@@ -33,6 +31,7 @@ STOP_SECONDS = 2.0
 
 
 Records = Mapping[Partition, Sequence[Record]]
+"""By partition, in order."""
 
 
 class Projector:
@@ -59,8 +58,7 @@ class Projector:
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
-        self._epoch, self._left = self._epoch + 1, {}
-        await self._until_written()
+        await self._changed_hands()
         stored = await self._store.load_offsets(partitions)
         await verify(self._connection, stored)
         self._next = {partition: at.following for partition, at in stored.items()}
@@ -70,6 +68,9 @@ class Projector:
 
     async def revoked(self, _partitions: Sequence[Partition]) -> None:
         """Before others get the partitions: what is being written is finished, what is not will be read by them."""
+        await self._changed_hands()
+
+    async def _changed_hands(self) -> None:
         self._epoch, self._left = self._epoch + 1, {}
         await self._until_written()
 

@@ -165,8 +165,7 @@ class Handler:
 
     async def _append_all(self, callback: Callback, entries: list[Entry]) -> None:
         try:
-            if entries:
-                await self._appender.append_all(entries, within=self._within)
+            await self._appender.append_all(entries, within=self._within)
         except LogError as error:
             self._told(callback, error)
         except Exception:

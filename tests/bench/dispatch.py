@@ -32,6 +32,7 @@ from infra.process.world import World, iso
 from infra.sinch.wire.batches import SendBatch
 from infra.sinch.wire.batches import encode as encode_batch
 from tests.bench.harness import Row, publish, row
+from tests.memory import peak_mb, resident_mb
 from tests.places import make_template, own_database, own_topics
 from tests.waiting import until
 
@@ -57,11 +58,11 @@ class Servers:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the accepting server saw, and the dispatcher's resident memory before and at most (bytes)."""
+    """What the accepting server saw, and the dispatcher's resident memory before and at most (MiB)."""
 
     seen: list[tuple[float, int]]
-    before: int
-    peak: int
+    before: float
+    peak: float
 
     @property
     def seconds(self) -> float:
@@ -96,13 +97,12 @@ async def _million(servers: Servers) -> list[Row]:
         measured = await _dispatch(servers, url, chunks)
     ideal = len(chunks) * DELAY / IN_FLIGHT
     speed = MILLION / (measured.seconds + DELAY)
-    megabytes = 1024 * 1024
     return [
         row("1,000,000 recipients, 50 ms a batch, 16 in flight", speed, "messages/s", ("ideal: batches x 50 ms / 16", MILLION / ideal),
             target="0.85 of the ideal", notes="arrivals at the server, first to last, plus one answer; full ledger and log"),
         row("the same beside Sinch's SDK in a loop", speed, "messages/s", (f"PyPI sinch, {SDK_BATCHES} batches one after another", sdk),
             target="12 times"),
-        row("peak resident memory for it", measured.peak / megabytes, "MiB", ("before the campaign", measured.before / megabytes),
+        row("peak resident memory for it", measured.peak, "MiB", ("before the campaign", measured.before),
             target="150 MB"),
     ]  # fmt: skip
 
@@ -187,7 +187,7 @@ async def _dispatch(
             await stack.enter_async_context(_dispatcher(kafka, database, url, n, rate)) for n in range(replicas)
         ]
         await until(lambda: _caught_up(connection), "the readers are there", within=60.0)
-        before = _memory(children[0].pid, "VmRSS")
+        before = resident_mb(children[0].pid)
         await _ask(kafka, chunks)
 
         async def done() -> bool:
@@ -195,7 +195,7 @@ async def _dispatch(
             return bool(arrived == len(chunks) and await connection.fetchval(DUE) == 0)
 
         await until(done, "all is accepted", within=300.0)
-        return Measured(await _seen(servers.http, url), before, _memory(children[0].pid, "VmHWM"))
+        return Measured(await _seen(servers.http, url), before, peak_mb(children[0].pid))
 
 
 async def _caught_up(connection: Connection) -> bool:
@@ -265,14 +265,6 @@ async def _seen(http: aiohttp.ClientSession, url: str) -> list[tuple[float, int]
     async with http.get(f"{url}/seen") as answer:
         seen: list[tuple[float, int]] = await answer.json()
     return seen
-
-
-def _memory(pid: int, what: str) -> int:
-    """`VmRSS` now or `VmHWM` at most, in bytes (proc(5))."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(what):
-            return int(line.split()[1]) * 1024
-    raise LookupError(what)
 
 
 if __name__ == "__main__":

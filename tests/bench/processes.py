@@ -50,14 +50,6 @@ async def until_answers(url: str, within: float = 30.0) -> None:
                 await asyncio.sleep(0.05)
 
 
-def resident_mb(pid: int) -> float:
-    """Megabytes of memory that the process holds now."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def cpu_seconds(pid: int) -> float:
     """Processor time that the process and its children have taken, in user and kernel mode."""
     return sum(_ticks(one) for one in (pid, *_children(pid))) / os.sysconf("SC_CLK_TCK")

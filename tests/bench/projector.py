@@ -42,6 +42,7 @@ from tests.bench.harness import Row, publish, row
 from tests.bench.processes import ROOT
 from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk
 from tests.integration.projector.traffic import reports as reports_of
+from tests.memory import peak_mb
 from tests.waiting import until
 
 REPORTS = int(os.environ.get("BENCH_REPORTS", "1000000"))
@@ -103,7 +104,7 @@ class Place:
             seen = await self.until_folded(build, records, topic)
             start = max(self._assigned(build, n, begun) for n in range(processes))
             before = max(done for at, done in seen if at <= start)
-            return (seen[-1][1] - before) / (seen[-1][0] - start), max(map(_peak_mb, children))
+            return (seen[-1][1] - before) / (seen[-1][0] - start), max(peak_mb(child.pid) for child in children)
         finally:
             for child in children:
                 child.kill()
@@ -151,13 +152,6 @@ def _log(campaign: int, reports: int = REPORTS) -> tuple[list[Said], list[Said]]
 async def _fill(appender: Appender, said: Sequence[Said]) -> None:
     for at in range(0, len(said), BATCH):
         await appender.append_all([s.entry for s in said[at : at + BATCH]], within=120)
-
-
-def _peak_mb(child: Child) -> float:
-    for line in Path(f"/proc/{child.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 async def _copy_only(place: Place, rows: int) -> float:

@@ -22,7 +22,7 @@ from services.webhook_gateway.replays import MOST
 from tests.bench.gateway import CONNECTIONS, broker, gateway, reports
 from tests.bench.generator import Load, load, write_requests
 from tests.bench.harness import Row, other_cores, publish, row
-from tests.bench.processes import resident_mb
+from tests.memory import resident_mb
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 FROZEN_SECONDS = min(60.0, SECONDS)

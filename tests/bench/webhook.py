@@ -30,7 +30,8 @@ from services.webhook_gateway.translate import Translator
 from tests.bench.gateway import CONNECTIONS, SECRET, TARGET, broker, gateway, reports
 from tests.bench.generator import Load, load, post, write_requests
 from tests.bench.harness import Row, measured_core, other_cores, publish, row
-from tests.bench.processes import cpu_seconds, pinned, resident_mb, until_answers
+from tests.bench.processes import cpu_seconds, pinned, until_answers
+from tests.memory import resident_mb
 
 SECONDS = 8
 ROUNDS = 5

@@ -148,17 +148,8 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
-class Like(NamedTuple):
-    """What is the same for all messages of a chunk that differ in recipient and moment only."""
-
-    height: Height
-    words: Words
-    requested: bool
-    follow: Follow | None
-
-
-LikeRow = tuple[Height, Words, bool, Follow | None]
-"""A `Like` by its fields in order."""
+Like = tuple[Height, Words, bool, Follow | None]
+"""What is the same for all messages of a chunk that differ in recipient and moment only; whether they were requested."""
 
 
 @dataclass(slots=True)
@@ -173,7 +164,7 @@ class ChunkRows(NamedTuple):
     """The messages of a chunk as rows to copy, and by what ends how many of them are alike."""
 
     text: bytes
-    alike: Mapping[LikeRow, End]
+    alike: Mapping[Like, End]
 
 
 NEW = """
@@ -264,12 +255,12 @@ def rows_of(key: ChunkKey, facts: ChunkFacts) -> ChunkRows:
     campaign_id, chunk = key
     requested, follow = facts.requested, facts.follow
     out: list[str] = []
-    ends: dict[LikeRow, End] = {}
+    ends: dict[Like, End] = {}
     for recipient, (height, at, words) in facts.greatest.items():
         like = height, words, recipient in requested, follow.get(recipient)
         end = ends.get(like)
         if end is None:
-            end = ends[like] = End(_end(chunk, Like(*like)))
+            end = ends[like] = End(_end(chunk, like))
         end.rows += 1
         out.append(f"{campaign_id}\t{recipient}\t{at}{end.text}")
     return ChunkRows("".join(out).encode(), ends)

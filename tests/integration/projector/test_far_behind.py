@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 import asyncpg
 import msgspec
@@ -19,6 +18,7 @@ from tests.integration.projector.other_facts import other_facts
 from tests.integration.projector.processes import Projectors, folded
 from tests.integration.projector.traffic import FIRST_NUMBER, Said, campaign_id, chunk, traffic
 from tests.integration.projector.within import Within
+from tests.memory import peak_mb
 from tests.waiting import until
 
 MOST_MB = 300
@@ -56,17 +56,12 @@ async def test_killed_in_the_middle_of_a_large_batch_nothing_of_it_is_there(
     await until(lambda: _is_further(database, done), "folding again", within=60)
     await projectors.start("1")
     await until(projectors.caught_up, "everything folded", within=90)
-    assert _peak_mb(child.pid) < MOST_MB
+    assert peak_mb(child.pid) < MOST_MB
     await assert_is_reference(database, said)
 
 
 async def _is_further(dsn: str, than: dict[Partition, int]) -> bool:
     return sum((await folded(dsn)).values()) > sum(than.values())
-
-
-def _peak_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 async def test_records_that_are_refused_in_a_large_batch_are_parked_alone(
@@ -124,4 +119,4 @@ async def test_half_a_million_messages_asked_for_at_once_are_not_one_transaction
         await connection.close()
     assert sum(r[0] for r in rows) == size * len(recipients)
     assert max(r[0] for r in rows) <= most
-    assert _peak_mb(child.pid) < MOST_MB
+    assert peak_mb(child.pid) < MOST_MB

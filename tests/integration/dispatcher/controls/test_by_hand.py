@@ -10,6 +10,7 @@ from contracts.events import DoubtSettled
 from contracts.identity import Reference
 from infra.kafka.connection import KafkaConnection
 from infra.postgres.pool import Pool
+from infra.process.metrics import REGISTRY
 from infra.sinch.simulator.rules import decode_rules
 from services.dispatcher.by_hand import ByHand, NotInDoubt, Verdict
 from tests.integration.dispatcher.controls.whole import CHUNK, Whole, command, settings_of, whole
@@ -154,6 +155,7 @@ async def test_resume_clears_what_blocks_the_plan(system: Whole) -> None:
         return await ByHand(system.pool).blocked() is not None
 
     await until(blocked, "the plan is blocked")
+    await until(is_paused, "the metric says so")
     code, told = await command(system.settings, "resume")
     assert code == 0
     first, second = told.strip().splitlines()
@@ -163,3 +165,10 @@ async def test_resume_clears_what_blocks_the_plan(system: Whole) -> None:
     await system.has_sent(campaign_id, len(recipients))
     assert sorted(system.sent(campaign_id)) == recipients
     assert await command(system.settings, "resume") == (0, "Nothing is blocked.\n")
+    await until(lambda: not is_paused(), "the metric says that it goes on")
+
+
+def is_paused() -> bool:
+    """What the metric `dispatch_paused` says of a block."""
+    shown = [sample for metric in REGISTRY.collect() for sample in metric.samples]
+    return any(s.name == "heliograph_dispatch_paused" and "blocked" in s.labels["reason"] and s.value for s in shown)

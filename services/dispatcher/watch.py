@@ -1,0 +1,33 @@
+"""What operators should see of the ledger as a whole. Looked up beside the loops, never in them."""
+
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+
+from infra.postgres.pool import Pool
+from infra.process.metrics import LEDGER_DUE
+from infra.process.world import World
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 5.0
+
+COUNT = "SELECT count(*) FROM dispatch.batches WHERE state = 'due' AND due_at <= now()"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Sets the metric every few seconds: counting takes longer the more there are."""
+
+    pool: Pool
+    world: World
+
+    async def run(self) -> None:
+        """Look for ever; a look that fails is left out."""
+        while True:
+            try:
+                LEDGER_DUE.set(await self.pool.fetchval(COUNT))
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("metrics_not_updated", error=str(error))
+            await self.world.clock.sleep(LOOK_SECONDS)

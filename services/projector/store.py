@@ -1,13 +1,15 @@
 """The projector's database: every method is one whole transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 
 from infra.kafka.log import Partition
 from infra.postgres.offsets import MarkedOffsets, Step, Stored
 from infra.postgres.pool import SERVER_SETTINGS, Connection
+from infra.postgres.together import together
 from services.projector import builds
 from services.projector.fold import Changes
 from services.projector.parking import Place
@@ -23,7 +25,7 @@ from services.projector.projections import (
     recipients,
     second_reports,
 )
-from services.projector.projections.batches import BatchKey
+from services.projector.projections.batches import Batch, BatchKey
 
 PROBE_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """The staged rows have no statistics: left alone, the planner may read the whole table for five thousand rows."""
@@ -34,6 +36,7 @@ REFUSALS = (
 """What PostgreSQL, or asyncpg before it, says to a value that does not fit. Everything else passes, or wants a person."""
 
 OFFSETS = MarkedOffsets("projector_offsets")
+MOST_BATCHES = 10_000  # remembered, about a kilobyte each
 
 
 class BadRecord(Exception):  # noqa: N818 - named by what it says
@@ -46,6 +49,8 @@ class Store:
     def __init__(self, connection: Connection, build: int) -> None:
         self._connection = connection
         self.build = build
+        self._batches: dict[BatchKey, Batch] = {}
+        """Rows as they were committed last. Only their partition's owner writes them, so they hold while we are that."""
 
     @classmethod
     async def connect(cls, dsn: str, build: int | None = None) -> "Store":
@@ -62,7 +67,11 @@ class Store:
         await self._connection.close(timeout=5.0)
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, Stored]:
-        """The next offset to fold of each partition, with the mark of the record before; 0 where nothing was folded."""
+        """The next offset to fold of each partition, with the mark of the record before; 0 where nothing was folded.
+
+        Asked for whenever partitions have changed hands: what was remembered may have been changed by others.
+        """
+        self._batches.clear()
         async with self._connection.transaction():
             return await OFFSETS.load_marked(self._connection, partitions)
 
@@ -71,12 +80,10 @@ class Store:
 
         Raises StaleOwner when a stored offset is not the expected one, BadRecord when a value does not fit.
         """
-        try:
-            async with self._connection.transaction():
-                await OFFSETS.move_marked(self._connection, steps)
-                await self._write(changes)
-        except REFUSALS as error:
-            raise BadRecord(f"{type(error).__name__}: {error}") from error
+        async with self._transaction():
+            told = history.append(changes.prepared().history)
+            await OFFSETS.move_marked(self._connection, steps, beside=told)
+            await self._write(changes)
 
     async def retried(self) -> list[tuple[Place, int]]:
         """The parked records that an operator wants tried again, each with the place of that word in the log."""
@@ -85,20 +92,30 @@ class Store:
     async def apply_retried(self, changes: Changes, place: Place, folded_to: int) -> None:
         """Write what a parked record changes, as the owner of its partition, which stands at `folded_to`."""
         topic, partition, _ = place
+        async with self._transaction():
+            await OFFSETS.move(self._connection, {Partition(topic, partition): (folded_to, folded_to)})
+            await together(self._connection, history.append(changes.prepared().history))
+            await self._write(changes)
+            await self._connection.execute(parked.FOLDED, *place)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
         try:
             async with self._connection.transaction():
-                await OFFSETS.move(self._connection, {Partition(topic, partition): (folded_to, folded_to)})
-                await self._write(changes)
-                await self._connection.execute(parked.FOLDED, *place)
-        except REFUSALS as error:
-            raise BadRecord(f"{type(error).__name__}: {error}") from error
+                yield
+        except BaseException as error:
+            self._batches.clear()  # some were changed by what is not committed
+            if isinstance(error, REFUSALS):
+                raise BadRecord(f"{type(error).__name__}: {error}") from error
+            raise
+        if len(self._batches) > MOST_BATCHES:
+            self._batches.clear()
 
     async def _write(self, changes: Changes) -> None:
+        """All but offsets and history."""
         connection = self._connection
-        rows = changes.prepared()
-        moved = await messages.apply(connection, changes.messages, rows.messages)
-        await _count(connection, changes, moved)
-        await history.append(connection, rows.history)
+        moved = await messages.apply(connection, changes.messages, changes.prepared().messages)
+        await self._count(changes, moved)
         await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)
@@ -106,23 +123,28 @@ class Store:
         await recipients.save_replies(connection, changes.replies)
         await parked.save(connection, changes.parked)
 
+    async def _count(self, changes: Changes, moved: Sequence[messages.Moved]) -> None:
+        """Batches, campaigns and counts follow from what changed in the batches and what moved among messages."""
+        keys = set(changes.batches)
+        for m in moved:
+            keys |= {BatchKey(m.campaign_id, m.chunk, s.attempt, s.part) for s in (m.before, m.after) if s is not None}
+        if not keys:
+            return
+        rows = await self._known(keys)
+        before = {key: batch.shown() for key, batch in rows.items()}
+        chunks_seen: Counter[campaigns.CampaignKey] = Counter()
+        for key, facts in changes.batches.items():
+            if facts.requested and not rows[key].requested:
+                chunks_seen[key.campaign_id, changes.partition_of[key.campaign_id, key.chunk]] += 1
+            rows[key].join(facts)
+        deltas = counts.move(rows, moved, changes.partition_of)
+        deltas.update(counts.difference(before, rows, changes.partition_of))
+        asked = campaigns.save(changes.campaigns, chunks_seen)
+        await together(self._connection, batches.save(rows), asked, counts.add(deltas))
 
-async def _count(connection: Connection, changes: Changes, moved: Sequence[messages.Moved]) -> None:
-    """Batches, campaigns and counts follow from what changed in the batches and what moved among messages."""
-    keys = set(changes.batches)
-    for m in moved:
-        keys |= {BatchKey(m.campaign_id, m.chunk, s.attempt, s.part) for s in (m.before, m.after) if s is not None}
-    if not keys:
-        return
-    rows = await batches.load(connection, keys)
-    before = {key: batch.shown() for key, batch in rows.items()}
-    chunks_seen: Counter[campaigns.CampaignKey] = Counter()
-    for key, facts in changes.batches.items():
-        if facts.requested and not rows[key].requested:
-            chunks_seen[key.campaign_id, changes.partition_of[key.campaign_id, key.chunk]] += 1
-        rows[key].join(facts)
-    deltas = counts.move(rows, moved, changes.partition_of)
-    deltas.update(counts.difference(before, rows, changes.partition_of))
-    await batches.save(connection, rows)
-    await campaigns.save(connection, changes.campaigns, chunks_seen)
-    await counts.add(connection, deltas)
+    async def _known(self, keys: Collection[BatchKey]) -> dict[BatchKey, Batch]:
+        """The rows of these offers, from memory where it has them."""
+        missing = [key for key in keys if key not in self._batches]
+        if missing:
+            self._batches.update(await batches.load(self._connection, missing))
+        return {key: self._batches[key] for key in keys}

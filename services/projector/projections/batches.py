@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from contracts.statuses import OURS, REPORTED_RANK
 from infra.postgres.pool import Connection
+from infra.postgres.together import Statement
 
 BUCKETS = ("queued", "dispatched", "unrecognised")
 """The statuses of single messages that a settled fact about their whole batch outranks."""
@@ -124,11 +125,10 @@ ON CONFLICT (campaign_id, chunk, attempt, part) DO UPDATE SET
 """
 
 
-async def save(connection: Connection, rows: Mapping[BatchKey, Batch]) -> None:
-    """Write these rows as they are now."""
+def save(rows: Mapping[BatchKey, Batch]) -> Statement:
+    """What writes these rows as they are now."""
     batches = list(rows.values())
-    await connection.execute(
-        SAVE,
+    arguments = (
         *_columns(list(rows)),
         [b.requested for b in batches],
         [b.stand.rank for b in batches],
@@ -143,6 +143,7 @@ async def save(connection: Connection, rows: Mapping[BatchKey, Batch]) -> None:
         *([b.own[status] for b in batches] for status in BUCKETS),
         [b.settled for b in batches],
     )
+    return Statement(SAVE, arguments)
 
 
 def _columns(keys: list[BatchKey]) -> tuple[list[str], list[int], list[int], list[str]]:

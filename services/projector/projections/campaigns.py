@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.events import CampaignRequested
-from infra.postgres.pool import Connection
+from infra.postgres.together import Statement
 
 CampaignKey = tuple[str, int]
 """(campaign_id, partition)."""
@@ -31,15 +31,12 @@ ON CONFLICT (campaign_id, partition) DO UPDATE SET
 """
 
 
-async def save(
-    connection: Connection, requested: Mapping[CampaignKey, Requested], chunks_seen: Counter[CampaignKey]
-) -> None:
-    """Add campaigns, and the chunks of them that were seen for the first time."""
+def save(requested: Mapping[CampaignKey, Requested], chunks_seen: Counter[CampaignKey]) -> Statement | None:
+    """What adds campaigns, and the chunks of them that were seen for the first time."""
     if not requested:
-        return
+        return None
     events = [r.event for r in requested.values()]
-    await connection.execute(
-        SAVE,
+    arguments = (
         [campaign_id for campaign_id, _ in requested],
         [partition for _, partition in requested],
         [e.name for e in events],
@@ -50,3 +47,4 @@ async def save(
         [e.chunks for e in events],
         [chunks_seen[key] for key in requested],
     )
+    return Statement(SAVE, arguments)

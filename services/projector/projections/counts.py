@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from contracts.statuses import SETTLED_RANK
-from infra.postgres.pool import Connection
+from infra.postgres.together import Statement
 from services.projector.projections.batches import BUCKETS, Batch, BatchKey
 from services.projector.projections.messages import Moved, State
 
@@ -62,8 +62,7 @@ ON CONFLICT (campaign_id, partition, status, awaiting) DO UPDATE SET messages = 
 """
 
 
-async def add(connection: Connection, deltas: Mapping[CountKey, int]) -> None:
-    """Add these changes to the counts."""
+def add(deltas: Mapping[CountKey, int]) -> Statement | None:
+    """What adds these changes to the counts."""
     changed = [(*key, messages) for key, messages in deltas.items() if messages]
-    if changed:
-        await connection.execute(ADD, *map(list, zip(*changed, strict=True)))
+    return Statement(ADD, tuple(map(list, zip(*changed, strict=True)))) if changed else None

@@ -7,7 +7,7 @@ repetitions by event_id.
 from collections.abc import Mapping
 from typing import Any
 
-from infra.postgres.pool import Connection
+from infra.postgres.together import Statement
 from services.projector.projections.messages import ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
@@ -29,7 +29,8 @@ def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) ->
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 
-async def append(connection: Connection, told: Mapping[ChunkKey, str]) -> None:
-    """Append what is new of each chunk, as its lines."""
-    if told:
-        await connection.execute(APPEND, [c for c, _ in told], [n for _, n in told], list(told.values()))
+def append(told: Mapping[ChunkKey, str]) -> Statement | None:
+    """What appends the lines that are new of each chunk."""
+    if not told:
+        return None
+    return Statement(APPEND, ([c for c, _ in told], [n for _, n in told], list(told.values())))

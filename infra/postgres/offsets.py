@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from infra.kafka.records import Partition
 from infra.postgres.pool import Connection
-from infra.postgres.together import Statement, together
 
 
 class StaleOwner(Exception):  # noqa: N818 - named by what it says
@@ -99,12 +98,11 @@ class MarkedOffsets(Offsets):
             for row in rows
         }
 
-    async def move_marked(
-        self, connection: Connection, steps: Mapping[Partition, Step], beside: Statement | None = None
-    ) -> None:
-        """Take all these steps, and `beside` in the same round trip. Raises StaleOwner; call in a transaction."""
+    async def move_marked(self, connection: Connection, steps: Mapping[Partition, Step]) -> None:
+        """Take all these steps. Raises StaleOwner; call in a transaction."""
         names, taken = sorted(steps), [steps[partition] for partition in sorted(steps)]
-        columns = (
+        done = await connection.execute(
+            MOVE_MARKED.format(table=self._table),
             [p.topic for p in names],
             [p.partition for p in names],
             [s.expected for s in taken],
@@ -112,6 +110,6 @@ class MarkedOffsets(Offsets):
             [s.mark.logged_ms for s in taken],
             [s.mark.digest for s in taken],
         )
-        moved, *_ = await together(connection, Statement(MOVE_MARKED.format(table=self._table), columns), beside)
-        if moved != len(steps):
+        if done != f"UPDATE {len(steps)}":
+            moved = done.removeprefix("UPDATE ")
             raise StaleOwner(f"of {len(steps)} partitions only {moved} stood where this replica left them")

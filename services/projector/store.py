@@ -9,7 +9,7 @@ import asyncpg
 from infra.kafka.log import Partition
 from infra.postgres.offsets import MarkedOffsets, Step, Stored
 from infra.postgres.pool import SERVER_SETTINGS, Connection
-from infra.postgres.together import together
+from infra.postgres.together import Statement, together
 from services.projector import builds
 from services.projector.fold import Changes
 from services.projector.parking import Place
@@ -81,8 +81,7 @@ class Store:
         Raises StaleOwner when a stored offset is not the expected one, BadRecord when a value does not fit.
         """
         async with self._transaction():
-            told = history.append(changes.prepared().history)
-            await OFFSETS.move_marked(self._connection, steps, beside=told)
+            await OFFSETS.move_marked(self._connection, steps)
             await self._write(changes)
 
     async def retried(self) -> list[tuple[Place, int]]:
@@ -94,7 +93,6 @@ class Store:
         topic, partition, _ = place
         async with self._transaction():
             await OFFSETS.move(self._connection, {Partition(topic, partition): (folded_to, folded_to)})
-            await together(self._connection, history.append(changes.prepared().history))
             await self._write(changes)
             await self._connection.execute(parked.FOLDED, *place)
 
@@ -112,10 +110,10 @@ class Store:
             self._batches.clear()
 
     async def _write(self, changes: Changes) -> None:
-        """All but offsets and history."""
-        connection = self._connection
-        moved = await messages.apply(connection, changes.messages, changes.prepared().messages)
-        await self._count(changes, moved)
+        connection, rows = self._connection, changes.prepared()
+        moved = await messages.apply(connection, changes.messages, rows.messages)
+        counted = await self._counted(changes, moved)
+        await together(connection, *counted, history.append(rows.history))  # which tells `messages` what is not new
         await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)
@@ -123,13 +121,13 @@ class Store:
         await recipients.save_replies(connection, changes.replies)
         await parked.save(connection, changes.parked)
 
-    async def _count(self, changes: Changes, moved: Sequence[messages.Moved]) -> None:
+    async def _counted(self, changes: Changes, moved: Sequence[messages.Moved]) -> list[Statement | None]:
         """Batches, campaigns and counts follow from what changed in the batches and what moved among messages."""
         keys = set(changes.batches)
         for m in moved:
             keys |= {BatchKey(m.campaign_id, m.chunk, s.attempt, s.part) for s in (m.before, m.after) if s is not None}
         if not keys:
-            return
+            return []
         rows = await self._known(keys)
         before = {key: batch.shown() for key, batch in rows.items()}
         chunks_seen: Counter[campaigns.CampaignKey] = Counter()
@@ -139,8 +137,7 @@ class Store:
             rows[key].join(facts)
         deltas = counts.move(rows, moved, changes.partition_of)
         deltas.update(counts.difference(before, rows, changes.partition_of))
-        asked = campaigns.save(changes.campaigns, chunks_seen)
-        await together(self._connection, batches.save(rows), asked, counts.add(deltas))
+        return [batches.save(rows), campaigns.save(changes.campaigns, chunks_seen), counts.add(deltas)]
 
     async def _known(self, keys: Collection[BatchKey]) -> dict[BatchKey, Batch]:
         """The rows of these offers, from memory where it has them."""

@@ -102,6 +102,7 @@ class Place:
         children = [await self.projector(n, build) for n in range(processes)]
         try:
             seen = await self.until_folded(build, records, topic)
+            self._require_running(build, children)
             start = max(self._assigned(build, n, begun) for n in range(processes))
             before = max(done for at, done in seen if at <= start)
             return (seen[-1][1] - before) / (seen[-1][0] - start), max(peak_mb(child.pid) for child in children)
@@ -109,6 +110,13 @@ class Place:
             for child in children:
                 child.kill()
                 await child.wait()
+
+    def _require_running(self, build: int, children: Sequence[Child]) -> None:
+        """One that ended has left its work to the others: that is no figure."""
+        for number, child in enumerate(children):
+            if not child.running:
+                lines = (self.home / f"projector-{build}-{number}.log").read_text().splitlines()
+                raise RuntimeError("\n".join([f"projector {number} of build {build} ended by itself:", *lines[-5:]]))
 
     async def settled(self) -> None:
         """What was measured before left the database work: it is done before the next."""

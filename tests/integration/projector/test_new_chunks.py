@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.events import AnyEvent, DeliveryReported
 from contracts.identity import derived_id
+from infra.postgres.pool import Connection
 from services.projector.projections import messages
 from services.projector.store import BadRecord, Store
 from tests.integration.projector.events import CAMPAIGN, CHUNKS, MOMENTS, campaign_events, requests
@@ -58,6 +59,21 @@ async def test_copied_or_merged_the_tables_are_the_same(store: Store, events: li
     made = {name: await _made(store, parts, way) for name, way in WAYS.items()}
     assert made["copied"] == made["merged, few"]
     assert made["merged, many"] == made["merged, few"]
+
+
+async def test_what_is_new_is_copied_and_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merging it gives the same rows and costs twice as much, so no other test would see it."""
+    merged: list[set[int]] = []
+    merge = messages._merge
+
+    async def noted(connection: Connection, facts: messages.Facts, rows: Sequence[bytes]) -> list[messages.Moved]:
+        merged.append({number for _, number in facts})
+        return await merge(connection, facts, rows)
+
+    monkeypatch.setattr(messages, "_merge", noted)
+    first, second = requests()
+    await _made(store, [[first, _report(CHUNKS[0][0])], [second, _report(CHUNKS[0][1])]], WAYS["copied"])
+    assert merged == [set(), {0}]
 
 
 async def test_a_chunk_of_which_only_a_report_is_known_is_merged_beside_one_that_is_new(store: Store) -> None:

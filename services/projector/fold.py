@@ -85,15 +85,15 @@ class Changes:
             if event is not None:
                 self.take(event, partition, record.timestamp, record.offset)
 
-    def prepare(self) -> Iterator[None]:
-        """Make the rows to copy, chunk by chunk: between two of them others may work."""
+    def prepare(self) -> Iterator[int]:
+        """Make the rows to copy, chunk by chunk, and tell how many were made: between two of them others may work."""
         rows = Rows()
         for key, facts in self.messages.items():
             rows.messages[key] = messages.rows_of(key, facts)
             if facts.history:
                 rows.history[key] = LINE.join(facts.history)
                 facts.history.clear()
-            yield
+            yield len(facts.greatest)
         self.rows = rows
 
     def prepared(self) -> Rows:

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 MOST_RECORDS = 5_000  # taken at once: all that was fetched of a partition, so that more comes while they are folded
 PART_RECORDS = 1_000  # of a refused batch, tried at once
-SLICE = 100  # records folded between two breaths, about 1 ms: the statement under way must get its answers
+SLICE = 100  # records folded or rows made between two breaths, 1 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0
 FAR_SECONDS = 0.2  # far behind and nothing comes: what there is is written
 CHORES_SECONDS = 1.0
@@ -54,6 +54,7 @@ class Projector:
         self._written: dict[Partition, int] = {}
         self._writing: asyncio.Task[None] | None = None
         self._chores_due = 0.0
+        self._done = 0
         self.logged_ms: dict[Partition, int] = {}
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
@@ -109,12 +110,19 @@ class Projector:
                 await self._until_written()
             elif not self._is_writing():
                 break
-        for _ in batch.changes.prepare():  # which would otherwise hold up its transaction
-            await asyncio.sleep(0)
+        for rows in batch.changes.prepare():  # which would otherwise hold up its transaction
+            await self._breathe(rows)
         return epoch, batch
 
+    async def _breathe(self, done: int) -> None:
+        """Let others work, after every `SLICE` records or rows: meanwhile another batch is being written."""
+        self._done += done
+        if self._done >= SLICE:
+            self._done = 0
+            await asyncio.sleep(0)
+
     async def _fold(self, records: Records, batch: Batch, most_weight: int) -> Records:
-        """Take the records into the batch, in slices: meanwhile another is being written. Gives those that it has no room for."""
+        """Take the records into the batch, in slices. Gives those that it has no room for."""
         left: dict[Partition, Sequence[Record]] = {}
         for partition, some in records.items():
             for begin in range(0, len(some), SLICE):
@@ -127,7 +135,7 @@ class Projector:
                 if partition.topic == PROJECTION_CONTROL:
                     self._parking.learn(events)
                 batch.take(partition, piece, events)
-                await asyncio.sleep(0)
+                await self._breathe(len(piece))
         return left
 
     async def _events(self, partition: Partition, records: Sequence[Record]) -> list[AnyEvent | None]:

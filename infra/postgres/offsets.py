@@ -66,17 +66,21 @@ class Stored(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From the expected offset to the next, and the mark of the last record taken."""
+    """From the expected offset to the next, and the mark of the last record taken.
+
+    Without a mark nothing was taken: the partition only has to stand where it is expected until the transaction ends.
+    """
 
     expected: int
     following: int
-    mark: Mark
+    mark: Mark | None
 
 
 LOAD_MARKED = LOAD.replace("next_offset FROM", "next_offset, last_logged_ms, last_digest FROM")
 
 MOVE_MARKED = """
-UPDATE {table} o SET next_offset = n.next_offset, last_logged_ms = n.logged_ms, last_digest = n.digest
+UPDATE {table} o SET next_offset = n.next_offset, last_logged_ms = coalesce(n.logged_ms, o.last_logged_ms),
+    last_digest = coalesce(n.digest, o.last_digest)
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
      AS n (topic, partition, expected, next_offset, logged_ms, digest)
 WHERE o.topic = n.topic AND o.partition = n.partition AND o.next_offset = n.expected
@@ -107,8 +111,8 @@ class MarkedOffsets(Offsets):
             [p.partition for p in names],
             [s.expected for s in taken],
             [s.following for s in taken],
-            [s.mark.logged_ms for s in taken],
-            [s.mark.digest for s in taken],
+            [s.mark and s.mark.logged_ms for s in taken],
+            [s.mark and s.mark.digest for s in taken],
         )
         if done != f"UPDATE {len(steps)}":
             moved = done.removeprefix("UPDATE ")

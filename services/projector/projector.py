@@ -13,7 +13,7 @@ from contracts.topics import PROJECTION_CONTROL
 from infra.kafka.log import KafkaConnection, Partition, Reader, Record, Scanner
 from infra.process.metrics import PROJECT_SECONDS, RECORDS_PROJECTED
 from infra.process.world import World
-from services.projector.batch import Batch
+from services.projector.batch import Batch, standing
 from services.projector.marks import verify
 from services.projector.parking import Parking
 from services.projector.store import BadRecord, Store
@@ -239,7 +239,8 @@ class Projector:
         try:
             batch = Batch({partition: offset})
             batch.take(partition, [record], [sound(record.value)])
-            await self._store.apply_retried(batch.changes, (*partition, offset), self._written[partition])
+            stands = standing(self._written, {partition.partition})
+            await self._store.apply_retried(batch.changes, (*partition, offset), stands)
         except (UnreadableEventError, BadRecord) as error:
             await self._parking.park(partition, record, str(error), again=str(decision))
         else:

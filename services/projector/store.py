@@ -88,11 +88,10 @@ class Store:
         """The parked records that an operator wants tried again, each with the place of that word in the log."""
         return [((r[0], r[1], r[2]), r[3]) for r in await self._connection.fetch(parked.RETRIED)]
 
-    async def apply_retried(self, changes: Changes, place: Place, folded_to: int) -> None:
-        """Write what a parked record changes, as the owner of its partition, which stands at `folded_to`."""
-        topic, partition, _ = place
+    async def apply_retried(self, changes: Changes, place: Place, stands: Mapping[Partition, Step]) -> None:
+        """Write what a parked record changes, as the owner of the partitions that stand so."""
         async with self._transaction():
-            await OFFSETS.move(self._connection, {Partition(topic, partition): (folded_to, folded_to)})
+            await OFFSETS.move_marked(self._connection, stands)
             await self._write(changes)
             await self._connection.execute(parked.FOLDED, *place)
 

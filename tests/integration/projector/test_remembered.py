@@ -1,23 +1,38 @@
-"""What the store remembers of batches is what is committed: after a refusal, and after others had the partition."""
+"""What the store remembers of batches is what is committed: after a refusal, and after others had the partition.
 
-from collections.abc import AsyncIterator
-from typing import Any
+And who has lost a partition writes nothing more of its number, whatever topic the record is of.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.events import AnyEvent, DeliveryReported
+from contracts.events import AnyEvent, BatchAccepted, DeliveryReported, encode
 from contracts.identity import derived_id
 from infra.kafka.log import Partition
+from infra.postgres.offsets import StaleOwner
 from services.projector import store as store_module
+from services.projector.batch import Batch
 from services.projector.store import BadRecord, Store
 from tests.integration.projector import reference
 from tests.integration.projector.events import CAMPAIGN, CHUNKS, MOMENTS, campaign_events, requests
 from tests.integration.projector.test_tables import COUNTS, MESSAGES, RECOUNT, Applied
 
 BATCHES = "SELECT * FROM batches ORDER BY campaign_id, chunk, attempt, part"
+
+
+class _Read(NamedTuple):
+    """A record."""
+
+    offset: int
+    value: bytes
+    timestamp: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @pytest.fixture
@@ -81,6 +96,30 @@ async def test_what_fails_after_the_batches_are_changed_is_not_remembered(store:
     assert await applied.pairs(COUNTS) == {"delivered": 1, "pending": sum(map(len, CHUNKS)) - 1}
 
 
+@pytest.mark.parametrize("topic", ["dispatches", "campaign-requests"])
+async def test_who_lost_a_partition_writes_nothing_of_its_number(stores: list[Store], topic: str) -> None:
+    """Another replica took a report of the chunk meanwhile, of another topic: what this one remembers is not so any more."""
+    late, owner = stores
+    await Applied(late).reset()
+    start = dict.fromkeys([Partition(name, 0) for name in ("campaign-requests", "delivery-reports", "dispatches")], 0)
+    await late.load_offsets(sorted(start))
+    asked, *_ = requests()
+    after = start | await _apply(late, start, Partition("campaign-requests", 0), asked)
+    await owner.load_offsets(sorted(start))
+    report = _report(CHUNKS[0][0], "")
+    await _apply(owner, after, Partition("delivery-reports", 0), report)
+    with pytest.raises(StaleOwner):
+        await _apply(late, after, Partition(topic, 0), _accepted())
+    assert await Applied(owner).pairs(COUNTS) == {"delivered": 1, "pending": len(CHUNKS[0]) - 1}
+
+
+async def _apply(store: Store, start: dict[Partition, int], at: Partition, event: AnyEvent) -> dict[Partition, int]:
+    batch = Batch(start)
+    batch.take(at, [_Read(start[at], encode(event))], [event])
+    await store.apply(batch.changes, batch.steps())
+    return batch.ends()
+
+
 async def test_memory_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is forgotten is read again."""
     monkeypatch.setattr(store_module, "MOST_BATCHES", 1)
@@ -109,3 +148,10 @@ def _orphan(at: str) -> DeliveryReported:
     return msgspec.structs.replace(
         report, event_id=derived_id("orphan"), campaign_id=None, chunk=None, attempt=None, client_reference=None, at=at
     )
+
+
+def _accepted() -> BatchAccepted:
+    return BatchAccepted(
+        event_id=derived_id("accepted"), occurred_at=MOMENTS[1], campaign_id=CAMPAIGN, chunk=0, attempt=1, batch_id="b",
+        client_reference=f"{CAMPAIGN}.0.1",
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.kafka.embedded import EmbeddedKafka
-from infra.kafka.log import Appender, KafkaConnection
+from infra.kafka.log import Appender, KafkaConnection, LogUnavailable
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.process.ports import free_port
 from infra.process.world import World
@@ -122,5 +122,15 @@ async def _appending(kafka: KafkaConnection, world: World) -> AsyncIterator[Appe
 async def _pouring(appender: Appender, said: list[Said]) -> AsyncIterator[None]:
     """Records on their way all the while: what the log took without saying so is there twice."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(appender.append_all([s.entry for s in said], within=60))
+        group.create_task(_poured(appender, said))
         yield
+
+
+async def _poured(appender: Appender, said: list[Said]) -> None:
+    """All of them again, as whoever hears LogUnavailable does: aiokafka keeps a batch without a leader for ten seconds."""
+    while True:
+        try:
+            await appender.append_all([s.entry for s in said], within=60)
+        except LogUnavailable:
+            continue
+        return

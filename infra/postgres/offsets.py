@@ -45,10 +45,7 @@ class Offsets:
         """From the expected offset to the next, for all of (expected, next). Raises StaleOwner; call in a transaction."""
         columns = [p.topic for p in offsets], [p.partition for p in offsets]
         expected, following = [a for a, _ in offsets.values()], [b for _, b in offsets.values()]
-        done = await connection.execute(MOVE.format(table=self._table), *columns, expected, following)
-        if done != f"UPDATE {len(offsets)}":
-            moved = done.removeprefix("UPDATE ")
-            raise StaleOwner(f"of {len(offsets)} partitions only {moved} stood where this replica left them")
+        _require(await connection.execute(MOVE.format(table=self._table), *columns, expected, following), len(offsets))
 
 
 class Mark(NamedTuple):
@@ -114,6 +111,11 @@ class MarkedOffsets(Offsets):
             [s.mark and s.mark.logged_ms for s in taken],
             [s.mark and s.mark.digest for s in taken],
         )
-        if done != f"UPDATE {len(steps)}":
-            moved = done.removeprefix("UPDATE ")
-            raise StaleOwner(f"of {len(steps)} partitions only {moved} stood where this replica left them")
+        _require(done, len(steps))
+
+
+def _require(done: str, partitions: int) -> None:
+    """Raise StaleOwner unless the statement moved all of them."""
+    if done != f"UPDATE {partitions}":
+        moved = done.removeprefix("UPDATE ")
+        raise StaleOwner(f"of {partitions} partitions only {moved} stood where this replica left them")

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.faults
 
 HOW = ("stopped", "killed")
 PART_RECORDS = 12_000
+POURED_SECONDS = 120.0
 FROZEN = "metrics_not_updated"  # what a projector says that has heard nothing from Kafka for five seconds
 
 
@@ -128,9 +129,10 @@ async def _pouring(appender: Appender, said: list[Said]) -> AsyncIterator[None]:
 
 async def _poured(appender: Appender, said: list[Said]) -> None:
     """All of them again, as whoever hears LogUnavailable does: aiokafka keeps a batch without a leader for ten seconds."""
-    while True:
-        try:
-            await appender.append_all([s.entry for s in said], within=60)
-        except LogUnavailable:
-            continue
-        return
+    async with asyncio.timeout(POURED_SECONDS):
+        while True:
+            try:
+                await appender.append_all([s.entry for s in said], within=60)
+            except LogUnavailable:
+                continue
+            return

@@ -112,7 +112,8 @@ class Store:
         connection, rows = self._connection, changes.prepared()
         moved = await messages.apply(connection, changes.messages, rows.messages)
         counted = await self._counted(changes, moved)
-        await together(connection, *counted, history.append(rows.history))  # which tells `messages` what is not new
+        told = await history.append(connection, rows.history)  # which tells `messages` what is not new
+        await together(connection, *counted, told)
         await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)

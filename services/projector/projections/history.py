@@ -7,6 +7,7 @@ repetitions by event_id.
 from collections.abc import Mapping
 from typing import Any
 
+from infra.postgres.pool import Connection
 from infra.postgres.together import Statement
 from services.projector.projections.messages import ChunkKey
 
@@ -15,6 +16,9 @@ FIELD, LINE = "\x1f", "\x1e"
 _WITHOUT = str.maketrans({FIELD: "\ufffd", LINE: "\ufffd"})
 
 APPEND = "INSERT INTO history (campaign_id, chunk, lines) SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[])"
+
+COLUMNS = ("campaign_id", "chunk", "lines")
+MUCH = 1_000_000  # characters; an argument of a statement is copied a dozen times, a row of COPY is not
 
 
 def plain(text: str) -> str:
@@ -29,8 +33,12 @@ def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) ->
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 
-def append(told: Mapping[ChunkKey, str]) -> Statement | None:
-    """What appends the lines that are new of each chunk."""
+async def append(connection: Connection, told: Mapping[ChunkKey, str]) -> Statement | None:
+    """Append the lines that are new of each chunk: many at once; of few, gives the statement that does."""
     if not told:
         return None
-    return Statement(APPEND, ([c for c, _ in told], [n for _, n in told], list(told.values())))
+    if sum(map(len, told.values())) < MUCH:
+        return Statement(APPEND, ([c for c, _ in told], [n for _, n in told], list(told.values())))
+    rows = ((campaign_id, chunk, lines) for (campaign_id, chunk), lines in told.items())
+    await connection.copy_records_to_table("history", columns=COLUMNS, records=rows)
+    return None

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from contracts.events import AnyEvent, DeliveryReported
 from contracts.identity import derived_id
 from infra.postgres.pool import Connection
-from services.projector.projections import messages
+from services.projector.projections import history, messages
 from services.projector.store import BadRecord, Store
 from tests.integration.projector.events import CAMPAIGN, CHUNKS, MOMENTS, campaign_events, requests
 from tests.integration.projector.test_tables import COUNTS, RECOUNT, Applied
 
-WAYS = {"copied": (0, 500), "merged, few": (10**9, 500), "merged, many": (10**9, 0)}
-"""WORTH_ASKING and FEW of `projections/messages.py`."""
+WAYS = {"copied": (0, 500, 0), "merged, few": (10**9, 500, 10**9), "merged, many": (10**9, 0, 0)}
+"""WORTH_ASKING and FEW of `projections/messages.py`, MUCH of `projections/history.py`."""
 
 TABLES = {
     "messages": "SELECT * FROM messages ORDER BY campaign_id, recipient, chunk",
@@ -33,13 +33,14 @@ EXCEPT (SELECT campaign_id, chunk FROM batches UNION SELECT campaign_id, chunk F
 """
 
 
-async def _made(store: Store, parts: Sequence[Sequence[AnyEvent]], way: tuple[int, int]) -> dict[str, list[Any]]:
+async def _made(store: Store, parts: Sequence[Sequence[AnyEvent]], way: tuple[int, int, int]) -> dict[str, list[Any]]:
     """The tables after these transactions."""
     applied = Applied(store)
     await applied.reset()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(messages, "WORTH_ASKING", way[0])
         patch.setattr(messages, "FEW", way[1])
+        patch.setattr(history, "MUCH", way[2])
         for part in parts:
             await applied.apply(part)
             assert await applied.rows(UNNOTED) == []
@@ -93,9 +94,9 @@ def _report(recipient: str) -> DeliveryReported:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("part", ["a\tb", "a\nb"])
-async def test_a_separator_where_none_may_be_is_refused(store: Store, part: str, way: tuple[int, int]) -> None:
-    """It would shift the columns after it."""
+@pytest.mark.parametrize("part", ["a\tb", "a\nb", "a\0b"])
+async def test_a_character_where_none_may_be_is_refused(store: Store, part: str, way: tuple[int, int, int]) -> None:
+    """A separator would shift the columns after it; of none PostgreSQL takes a NUL."""
     report = msgspec.structs.replace(_report(CHUNKS[0][0]), part=part)
     with pytest.raises(BadRecord):
         await _made(store, [[*requests(), report]], way)

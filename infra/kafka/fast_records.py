@@ -9,6 +9,34 @@ from itertools import islice
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.memory_records import _MemoryRecordsPy
+from aiokafka.structs import TopicPartition
+from crc32c import crc32c
+
+CHECKSUM, CHECKED = slice(17, 21), slice(21, None)
+"""Of a record batch: https://kafka.apache.org/documentation/#recordbatch"""
+
+
+class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has no types
+    """What was fetched of one partition, each batch held to its checksum as it is taken."""
+
+    at: TopicPartition | None = None
+
+    def next_batch(self) -> Any:
+        raw = self._next_slice
+        batch = super().next_batch()
+        if isinstance(batch, DefaultRecordBatch) and crc32c(raw[CHECKED]) != int.from_bytes(raw[CHECKSUM], "big"):
+            raise CorruptRecordException(f"the batch at offset {batch.base_offset} of {self.at} fails its CRC")
+        return batch
+
+
+class _Records(fetcher.PartitionRecords):  # type: ignore[misc]
+    def __init__(self, at: TopicPartition, batches: _Batches, *more: Any) -> None:
+        super().__init__(at, batches, *more)
+        batches.at = at
+        self._check_crcs = False  # done
 
 
 def _as_parsed(_fetcher: Any, _at: Any, raw: Any) -> Any:
@@ -30,3 +58,5 @@ def use_fast_records() -> None:
     """Let every consumer of this process make them. Doing it twice changes nothing."""
     fetcher.PartitionRecords._consumer_record = _as_parsed  # noqa: SLF001 - see above
     fetcher.FetchResult.getall = _taken
+    fetcher.MemoryRecords = _Batches
+    fetcher.PartitionRecords = _Records

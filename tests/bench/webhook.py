@@ -38,7 +38,7 @@ ROUNDS = 5
 ROUND_SECONDS = 4
 WARM_SECONDS = 5
 SETTLE_SECONDS = 0.5
-REQUESTS = 80_000  # more than one round takes, so none is sent twice; about 64 MB in wrk's memory
+REQUESTS = 160_000  # more than one round takes, so none is sent twice; about 128 MB in wrk's memory
 FULL_RECIPIENTS = 1_000
 RAW_RECORDS = 200_000
 
@@ -160,6 +160,10 @@ async def _proven(place: Place) -> tuple[list[tuple[Measured, Measured]], int, i
         await _warm_up(place, floor, ours)
         before = await _ends(place.kafka)
         pairs = await _in_turn(floor, ours, place.rounds)
+        if (most := max(one.load.requests for _, one in pairs)) > REQUESTS:
+            raise RuntimeError(
+                f"{most} requests in a round of {REQUESTS}: some were sent twice, and no loss could be seen"
+            )
         answered = sum(one.load.requests - one.load.failed for _, one in pairs)
         return pairs, answered - await _appended_since(place.kafka, before), answered
 

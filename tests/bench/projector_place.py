@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -26,12 +27,14 @@ from tests.bench.processes import ROOT
 from tests.integration.projector.traffic import FIRST_NUMBER, Said, chunk
 from tests.integration.projector.traffic import reports as reports_of
 from tests.memory import peak_mb
+from tests.waiting import until
 
 REPORTS = int(os.environ.get("BENCH_REPORTS", "1000000"))
 CHUNK = 1_000
 BATCH = 50_000
 STEPS_SECONDS = 0.02
 ASSIGNED = "partitions_assigned"
+HELD = "SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = $1::regclass AND NOT granted"
 GIVE_UP_SECONDS = 900.0
 
 
@@ -71,14 +74,15 @@ class Place:
         return seen
 
     async def rate(self, build: int, processes: int, records: int, topic: str | None = None) -> tuple[float, float]:
-        """Records a second of so many processes, once each has its partitions; and the most MB of one.
-
-        What the first had gathered alone by then it threw away when the others came: nobody has a start.
-        """
+        """Records a second of so many processes, which begin together, once each has its partitions; the most MB of one."""
         await self.settled()
         begun = time.time()
-        children = [await self.projector(n, build) for n in range(processes)]
+        children = []
         try:
+            async with self.connection.transaction():
+                await self.connection.execute(f"LOCK TABLE build_{build}.projector_offsets")
+                children += [await self.projector(n, build) for n in range(processes)]
+                await until(partial(self._are_held, build, processes), "all have their partitions", GIVE_UP_SECONDS)
             seen = await self.until_folded(build, records, topic)
             self._require_running(build, children)
             start = max(self._assigned(build, n, begun) for n in range(processes))
@@ -88,6 +92,10 @@ class Place:
             for child in children:
                 child.kill()
                 await child.wait()
+
+    async def _are_held(self, build: int, processes: int) -> bool:
+        """Whether so many projectors have partitions and ask for their offsets, which they get when the lock goes."""
+        return int(await self.connection.fetchval(HELD, f"build_{build}.projector_offsets")) == processes
 
     def _require_running(self, build: int, children: Sequence[Child]) -> None:
         """One that ended has left its work to the others: that is no figure."""
@@ -107,7 +115,7 @@ class Place:
             await self.connection.execute(chore)
 
     def _assigned(self, build: int, replica: int, since: float) -> float:
-        """When that projector, started after `since`, told first that it has partitions (seconds since 1970)."""
+        """When that projector, started after `since`, told that it has partitions (seconds since 1970)."""
         lines = map(json.loads, (self.home / f"projector-{build}-{replica}.log").open())
         told = (datetime.fromisoformat(line["at"]).timestamp() for line in lines if line["event"] == ASSIGNED)
         return min(at for at in told if at >= since)

@@ -65,4 +65,4 @@ def broker_environment(port: int) -> dict[str, str]:
     settings = dict(line.split("=", 1) for line in lines)
     settings["listeners"] = f"PLAINTEXT://:{INSIDE},CONTROLLER://:{INSIDE + 1}"
     environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
-    return {**environment, "CLUSTER_ID": kafka.CLUSTER_ID, "KAFKA_HEAP_OPTS": kafka.HEAP}
+    return {**environment, "CLUSTER_ID": kafka.CLUSTER_ID, "KAFKA_HEAP_OPTS": " ".join(kafka.JVM)}

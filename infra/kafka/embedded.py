@@ -18,7 +18,10 @@ from infra.process.ports import PortTaken, free_port, is_free
 log = structlog.get_logger(__name__)
 
 CLUSTER_ID = "heliograph-embedded-kf"  # 22 characters, as Kafka demands; the data directory holds it
-HEAP = "-Xmx512m"
+JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Compiled at once instead of well: this broker lives for minutes, shares two cores, and mostly moves bytes. Without it a
+gateway's load or a rebuild takes turns with the compiler for the first minute (docs/performance.md).
+"""
 START_SECONDS = 90.0  # 2 s on an idle machine; 4 s after kill -9; longer when both cores are busy
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
@@ -150,7 +153,7 @@ class EmbeddedKafka:
             await asyncio.sleep(POLL_SECONDS)
 
     def _argv(self, main: str, *arguments: str) -> list[str]:
-        options = (HEAP, "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        options = (*JVM, "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         return [str(self._java), *options, "-cp", self._class_path, main, *arguments]
 
     def _last_words(self) -> str:

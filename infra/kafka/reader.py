@@ -30,7 +30,7 @@ LoadOffsets = Callable[[Sequence[Partition]], Awaitable[Mapping[Partition, int]]
 OnRevoked = Callable[[Sequence[Partition]], Awaitable[None]]
 
 MAX_PARTITION_FETCH_BYTES = 1024 * 1024
-FETCH_MAX_BYTES = 8 * 1024 * 1024  # of all partitions: an answer is in memory three times while it is taken apart
+MAX_FETCH_BYTES = 8 * 1024 * 1024  # of all partitions: an answer is in memory three times while it is taken apart
 SESSION_TIMEOUT_MS = 10_000  # a killed member's partitions wait about so long
 HEARTBEAT_MS = 1_000  # how soon a member learns of a rebalance; aiokafka's 3 s would be the pause of every deploy
 METADATA_MAX_AGE_MS = 30_000  # how late a topic that was deleted and made anew is noticed
@@ -63,6 +63,7 @@ class Reader:
         load_offsets: LoadOffsets,
         on_revoked: OnRevoked | None = None,
         max_partition_fetch_bytes: int = MAX_PARTITION_FETCH_BYTES,
+        max_fetch_bytes: int = MAX_FETCH_BYTES,
         session_timeout_ms: int = SESSION_TIMEOUT_MS,
     ) -> None:
         self._connection = connection
@@ -73,6 +74,7 @@ class Reader:
         self._load_offsets = load_offsets
         self._on_revoked = on_revoked
         self._max_partition_fetch_bytes = max_partition_fetch_bytes
+        self._max_fetch_bytes = max_fetch_bytes
         self._session_timeout_ms = session_timeout_ms
         self._consumer: AIOKafkaConsumer | None = None
         self._unsettled: frozenset[TopicPartition] = frozenset()
@@ -97,7 +99,7 @@ class Reader:
             metadata_max_age_ms=METADATA_MAX_AGE_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS,
-            fetch_max_bytes=FETCH_MAX_BYTES,
+            fetch_max_bytes=self._max_fetch_bytes,
             max_partition_fetch_bytes=self._max_partition_fetch_bytes,
         )
         consumer.subscribe(topics=self._topics, listener=_Listener(self))

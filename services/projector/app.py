@@ -20,6 +20,10 @@ log = structlog.get_logger(__name__)
 SERVICE = "projector"
 FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
 FETCH_BYTES = 2 * 1024 * 1024  # of a partition at once: 4,000 reports
+MOST_BYTES = 32 * 1024 * 1024
+"""Of all at once: of every partition, so that those whose turn it is not do not hold back the one whose it is, 100 ms
+with every answer (aiokafka waits so long for what it has to be taken before it asks the same broker for more).
+"""
 YOUNG_OBJECTS = 50_000
 """Before the collector looks at them: a batch is tens of thousands of tuples, none in a cycle. Not more, because what is
 in one (a fetch of megabytes that failed) waits for it: with 200,000 the process once grew to 400 MB.
@@ -50,6 +54,7 @@ async def run(settings: Settings, world: World, build: int | None = None) -> Non
             member=member,
             load_offsets=lambda partitions: projector.load_offsets(partitions),  # noqa: PLW0108 - made from the reader
             max_partition_fetch_bytes=FETCH_BYTES,
+            max_fetch_bytes=MOST_BYTES,
             on_revoked=lambda partitions: projector.revoked(partitions),  # noqa: PLW0108 - the same
         )
         parking = Parking(appender, world.clock, await Decisions.load(connection))

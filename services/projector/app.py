@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 SERVICE = "projector"
 FOLDED = tuple(t.name for t in topics.TOPICS if SERVICE in t.read_by)
-FETCH_BYTES = 2 * 1024 * 1024  # of a partition at once: 4,000 reports
+FETCH_BYTES = 3 * 1024 * 1024  # of a partition at once: 7,000 reports
 MOST_BYTES = 32 * 1024 * 1024
 """Of all at once: of every partition, so that those whose turn it is not do not hold back the one whose it is, 100 ms
 with every answer (aiokafka waits so long for what it has to be taken before it asks the same broker for more).

@@ -21,7 +21,7 @@ from services.projector.turns import Turns
 
 log = structlog.get_logger(__name__)
 
-MOST_RECORDS = 5_000  # taken at once: all that was fetched of a partition, so that more comes while they are folded
+MOST_RECORDS = 8_000  # taken at once: all that was fetched of a partition, so that more comes while they are folded
 PART_RECORDS = 1_000  # of a refused batch, tried at once
 SLICE = 100  # records folded or rows made between two breaths, 1 ms: the statement under way must get its answers
 IDLE_SECONDS = 1.0

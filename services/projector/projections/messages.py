@@ -185,7 +185,7 @@ async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, Ch
     if not rows:
         return []
     new: set[ChunkKey] = set()
-    if sum(len(chunk.greatest) for chunk in facts.values()) >= WORTH_ASKING:
+    if sum(end.rows for chunk in rows.values() for end in chunk.alike.values()) >= WORTH_ASKING:
         found = await connection.fetch(NEW, [c for c, _ in facts], [n for _, n in facts])
         new = {(campaign_id, chunk) for campaign_id, chunk in found} & facts.keys()
     moved: list[Moved] = []

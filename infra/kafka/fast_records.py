@@ -8,6 +8,7 @@ records; pyproject.toml holds aiokafka to 0.14.
 from itertools import islice
 from typing import Any
 
+from aiokafka import conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -17,6 +18,9 @@ from crc32c import crc32c
 
 CHECKSUM, CHECKED = slice(17, 21), slice(21, None)
 """Of a record batch: https://kafka.apache.org/documentation/#recordbatch"""
+
+ANSWER_BYTES = 4 * 1024 * 1024
+"""Of a broker's answer, taken from the socket without a stop; aiokafka stops after every 128 KB and starts again."""
 
 
 class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has no types
@@ -60,3 +64,4 @@ def use_fast_records() -> None:
     fetcher.FetchResult.getall = _taken
     fetcher.MemoryRecords = _Batches
     fetcher.PartitionRecords = _Records
+    conn.READER_LIMIT = ANSWER_BYTES

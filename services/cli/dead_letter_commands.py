@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from getpass import getuser
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from infra.process.home import Home
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
 from infra.process.world import World, iso
+from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.dead_letters import (
     OPEN,
@@ -34,11 +34,9 @@ app = typer.Typer(
     help="What could not be read: look at it, read it again, or put it away.",
 )
 
-DEFAULT_ACTOR = f"cli:{getuser()}"
 SHOWN_CHARACTERS = 2_000
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it. Without this it only says what would be done.")]
-Actor = Annotated[str, typer.Option(help="Who does it, for the record.")]
 
 
 def _run(work: Callable[[KafkaConnection, Settings], Coroutine[Any, Any, None]]) -> None:
@@ -91,7 +89,7 @@ def redrive_letters(
     *,
     every: Annotated[bool, typer.Option("--all", help="All open ones.")] = False,
     apply: Apply = False,
-    actor: Actor = DEFAULT_ACTOR,
+    actor: Actor,
 ) -> None:
     """Read dead letters again and append what they say. Exit code 1 when one cannot be."""
 
@@ -118,7 +116,7 @@ def drop_letters(
     *,
     reason: Annotated[str, typer.Option(help="Why it is not needed.")],
     apply: Apply = False,
-    actor: Actor = DEFAULT_ACTOR,
+    actor: Actor,
 ) -> None:
     """Note that dead letters are not needed; their bytes stay in the log."""
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from functools import partial
-from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from infra.kafka.log import Appender
 from infra.postgres.pool import Pool, create_pool
 from infra.process.settings import Settings
 from infra.process.world import World
+from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 from services.dispatcher import offers
@@ -68,7 +68,7 @@ def settle(
     *,
     why: Annotated[str, typer.Option(help="How you know. It stands in the log.")],
     batch_id: Annotated[str, typer.Option(help="Sinch's id of the batch; needed with `accepted`.")] = "",
-    actor: Annotated[str | None, typer.Option(help="Who says so; else the user of this machine.")] = None,
+    actor: Actor,
 ) -> None:
     """Settle a doubt by hand."""
     reference = parse_reference(client_reference)
@@ -82,8 +82,8 @@ def settle(
 
     async def work(pool: Pool, settings: Settings) -> None:
         world = World()
-        now, who = world.clock.wall(), actor or user()
-        entry = offers.doubt_settled(reference, now, verdict=wanted.value, actor=who, why=why, batch_id=batch_id)
+        now = world.clock.wall()
+        entry = offers.doubt_settled(reference, now, verdict=wanted.value, actor=actor, why=why, batch_id=batch_id)
         appender = Appender(connection_from(settings), world, name="doubts")
         await appender.start()
         try:
@@ -96,14 +96,6 @@ def settle(
             typer.echo(f"Offered again as attempt {attempt}.")
 
     _run(work, ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
-
-
-def user() -> str:
-    """Who is at the keyboard, as far as the machine knows."""
-    try:
-        return f"cli:{getuser()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return "cli"
 
 
 def _run(work: Callable[[Pool, Settings], Awaitable[None]], needs: tuple[str, ...]) -> None:

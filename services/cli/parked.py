@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from getpass import getuser
 from typing import Annotated, Any
 
 import asyncpg
@@ -17,6 +16,7 @@ from infra.postgres.pool import Connection
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
 from infra.process.world import World, iso
+from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 
@@ -29,8 +29,6 @@ LIST = "SELECT * FROM live.parked ORDER BY decided_at, topic, partition, record_
 FIND = "SELECT * FROM live.parked WHERE topic = $1 AND partition = $2 AND record_offset = $3"
 PLACE = typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="As `parked list` shows it.")
 Place = Annotated[str, PLACE]
-Actor = Annotated[str, typer.Option(help="Who decides, for the record.")]
-DEFAULT_ACTOR = f"cli:{getuser()}"
 
 
 def _run(work: Callable[[Connection, KafkaConnection], Coroutine[Any, Any, None]]) -> None:
@@ -98,7 +96,7 @@ def _readable(value: bytes) -> str:
 
 
 @app.command()
-def retry(place: Place, actor: Actor = DEFAULT_ACTOR) -> None:
+def retry(place: Place, actor: Actor) -> None:
     """Have the record folded again, by the program that runs now. If that fails it is parked again."""
     _decide(place, actor, "", drop=False)
 
@@ -107,7 +105,7 @@ def retry(place: Place, actor: Actor = DEFAULT_ACTOR) -> None:
 def drop(
     place: Place,
     reason: Annotated[str, typer.Option(help="Why it is to have no effect.")],
-    actor: Actor = DEFAULT_ACTOR,
+    actor: Actor,
 ) -> None:
     """Decide that the record has no effect, now and in every rebuild."""
     _decide(place, actor, reason, drop=True)

@@ -1,8 +1,9 @@
 """aiokafka's records as its parser makes them, many at once: half of what reading one takes (docs/performance.md).
 
 aiokafka makes a dataclass of eleven fields of each, of which nobody here needs the topic (it is the key of what is read)
-or the sizes, and hands them on one by one through two Python functions. The only file that knows how its fetcher makes
-records; pyproject.toml holds aiokafka to 0.14.
+or the sizes, and hands them on one by one through two Python functions. It works their checksum out by a table, ten
+times slower than the processor does. The only file that knows how its fetcher makes records; pyproject.toml holds
+aiokafka to 0.14.
 """
 
 from itertools import islice
@@ -16,7 +17,7 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.structs import TopicPartition
 from crc32c import crc32c
 
-CHECKSUM, CHECKED = slice(17, 21), slice(21, None)
+OFFSET, CHECKSUM, CHECKED = slice(8), slice(17, 21), slice(21, None)
 """Of a record batch: https://kafka.apache.org/documentation/#recordbatch"""
 
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -31,8 +32,13 @@ class _Batches(_MemoryRecordsPy):  # type: ignore[misc]  # aiokafka has no types
     def next_batch(self) -> Any:
         raw = self._next_slice
         batch = super().next_batch()
-        if isinstance(batch, DefaultRecordBatch) and crc32c(raw[CHECKED]) != int.from_bytes(raw[CHECKSUM], "big"):
-            raise CorruptRecordException(f"the batch at offset {batch.base_offset} of {self.at} fails its CRC")
+        if isinstance(batch, DefaultRecordBatch):
+            whole = crc32c(raw[CHECKED]) == int.from_bytes(raw[CHECKSUM], "big")
+        else:  # of a format before Kafka 0.11
+            whole = batch.validate_crc()
+        if not whole:
+            offset = int.from_bytes(raw[OFFSET], "big")
+            raise CorruptRecordException(f"the batch at offset {offset} of {self.at} fails its CRC")
         return batch
 
 

@@ -16,37 +16,6 @@ INSERT INTO {table} (topic, partition, next_offset) SELECT *, 0 FROM unnest($1::
 ON CONFLICT DO NOTHING
 """
 
-LOAD = """
-SELECT topic, partition, next_offset FROM {table}
-WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
-"""
-
-MOVE = """
-UPDATE {table} o SET next_offset = n.next_offset
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[]) AS n (topic, partition, expected, next_offset)
-WHERE o.topic = n.topic AND o.partition = n.partition AND o.next_offset = n.expected
-"""
-
-
-class Offsets:
-    """One service's table of offsets: (topic, partition, next_offset), topics without prefix."""
-
-    def __init__(self, table: str) -> None:
-        self._table = table
-
-    async def load(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition; 0 for one that was never read."""
-        columns = [p.topic for p in partitions], [p.partition for p in partitions]
-        await connection.execute(ENSURE.format(table=self._table), *columns)
-        rows = await connection.fetch(LOAD.format(table=self._table), *columns)
-        return {Partition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-
-    async def move(self, connection: Connection, offsets: Mapping[Partition, tuple[int, int]]) -> None:
-        """From the expected offset to the next, for all of (expected, next). Raises StaleOwner; call in a transaction."""
-        columns = [p.topic for p in offsets], [p.partition for p in offsets]
-        expected, following = [a for a, _ in offsets.values()], [b for _, b in offsets.values()]
-        _require(await connection.execute(MOVE.format(table=self._table), *columns, expected, following), len(offsets))
-
 
 class Mark(NamedTuple):
     """What the last record before an offset was: its time of append (ms) and a digest of key and value (64 bits)."""
@@ -73,9 +42,12 @@ class Step(NamedTuple):
     mark: Mark | None
 
 
-LOAD_MARKED = LOAD.replace("next_offset FROM", "next_offset, last_logged_ms, last_digest FROM")
+LOAD = """
+SELECT topic, partition, next_offset, last_logged_ms, last_digest FROM {table}
+WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
+"""
 
-MOVE_MARKED = """
+MOVE = """
 UPDATE {table} o SET next_offset = n.next_offset, last_logged_ms = coalesce(n.logged_ms, o.last_logged_ms),
     last_digest = coalesce(n.digest, o.last_digest)
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
@@ -84,14 +56,20 @@ WHERE o.topic = n.topic AND o.partition = n.partition AND o.next_offset = n.expe
 """
 
 
-class MarkedOffsets(Offsets):
-    """Offsets that know the record before them: (…, last_logged_ms, last_digest). A log made anew is recognised."""
+class Offsets:
+    """One service's table of offsets: (topic, partition, next_offset, last_logged_ms, last_digest), topics without prefix.
 
-    async def load_marked(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, Stored]:
+    They know the record before them, so that a log made anew is recognised (`marks.py`).
+    """
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    async def load(self, connection: Connection, partitions: Sequence[Partition]) -> dict[Partition, Stored]:
         """The next offset and the mark of each partition; 0 for one that was never read."""
         columns = [p.topic for p in partitions], [p.partition for p in partitions]
         await connection.execute(ENSURE.format(table=self._table), *columns)
-        rows = await connection.fetch(LOAD_MARKED.format(table=self._table), *columns)
+        rows = await connection.fetch(LOAD.format(table=self._table), *columns)
         return {
             Partition(row["topic"], row["partition"]): Stored(
                 row["next_offset"], Mark(row["last_logged_ms"], row["last_digest"])
@@ -99,11 +77,11 @@ class MarkedOffsets(Offsets):
             for row in rows
         }
 
-    async def move_marked(self, connection: Connection, steps: Mapping[Partition, Step]) -> None:
+    async def move(self, connection: Connection, steps: Mapping[Partition, Step]) -> None:
         """Take all these steps. Raises StaleOwner; call in a transaction."""
         names, taken = sorted(steps), [steps[partition] for partition in sorted(steps)]
         done = await connection.execute(
-            MOVE_MARKED.format(table=self._table),
+            MOVE.format(table=self._table),
             [p.topic for p in names],
             [p.partition for p in names],
             [s.expected for s in taken],

@@ -106,8 +106,9 @@ def _intake(
     settings: Settings, world: World, store: IntakeStore, readers: Readers, voice: Voice
 ) -> tuple[Reader, Intake]:
     intake: Intake
+    connection = connection_from(settings)
     reader = Reader(
-        connection_from(settings),
+        connection,
         world,
         topics=READ,
         group=SERVICE,
@@ -118,7 +119,7 @@ def _intake(
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else ""
     confirmations = Confirmations(settings.consent_opt_out_confirmation, settings.consent_opt_in_confirmation)
     intake = Intake(
-        reader=reader, store=store, readers=readers, voice=voice, world=world, privacy_key=key,
+        connection=connection, reader=reader, store=store, readers=readers, voice=voice, world=world, privacy_key=key,
         confirmations=confirmations,
     )  # fmt: skip
     return reader, intake

@@ -8,7 +8,9 @@ import structlog
 from contracts import topics
 from contracts.events import DeadLetter, RecipientOptedOut, UnreadableEventError, decode, encode
 from contracts.identity import Reference, derived_id, pseudonym
-from infra.kafka.log import Entry, LogUnavailable, Partition, Reader, Record
+from infra.kafka.log import Entry, KafkaConnection, LogUnavailable, Partition, Reader, Record
+from infra.postgres.marks import mark_of, verify
+from infra.postgres.offsets import Step
 from infra.process.metrics import DEAD_LETTERS
 from infra.process.world import World, iso
 from services.dispatcher import offers
@@ -26,6 +28,7 @@ ENDS_SECONDS = 0.1
 COMMIT_SECONDS = 1.0
 """Between two looks at the log's ends."""
 MOST_DEAD_BYTES = 500_000  # of a dead letter; base64 makes it a third longer
+REMEDY = "Restore the right topic, or a database that is not ahead of it (docs/operations.md, Backup and restore)."
 READ = tuple(topic.name for topic in topics.TOPICS if "dispatcher" in topic.read_by)
 
 
@@ -35,6 +38,7 @@ class Intake:
     def __init__(
         self,
         *,
+        connection: KafkaConnection,
         reader: Reader,
         store: IntakeStore,
         readers: Readers,
@@ -43,6 +47,7 @@ class Intake:
         privacy_key: str,
         confirmations: Confirmations,
     ) -> None:
+        self._connection = connection
         self._reader = reader
         self._store = store
         self._readers = readers
@@ -55,8 +60,10 @@ class Intake:
         self._committed = 0.0
 
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
-        """Where to go on, for the reader, which asks on every assignment."""
-        self._next = await self._store.load_offsets(partitions)
+        """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
+        stored = await self._store.load_offsets(partitions)
+        await verify(self._connection, stored, REMEDY)
+        self._next = {partition: at.following for partition, at in stored.items()}
         self._readers.forget()
         return self._next
 
@@ -73,10 +80,11 @@ class Intake:
         for partition, some in records.items():
             for record in some:
                 await self._take(taken, partition, record)
-        ends = {partition: some[-1].offset + 1 for partition, some in records.items()}
+        last = {partition: some[-1] for partition, some in records.items()}
+        steps = {p: Step(self._next[p], record.offset + 1, mark_of(record)) for p, record in last.items()}
         await self._say_opt_outs(taken)
-        await self._store.take_in(taken, {p: (self._next[p], end) for p, end in ends.items()}, self._say)
-        self._next.update(ends)
+        await self._store.take_in(taken, steps, self._say)
+        self._next.update({p: step.following for p, step in steps.items()})
 
     async def _take(self, taken: Taken, partition: Partition, record: Record) -> None:
         """One record; one that cannot be read is kept as a dead letter and the rest go on."""

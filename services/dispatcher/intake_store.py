@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contracts.events import CampaignCancelled, CampaignPaused, ConsentEvent
 from contracts.identity import Reference
 from infra.kafka.log import Partition
-from infra.postgres.offsets import Offsets
+from infra.postgres.offsets import Offsets, Step, Stored
 from infra.postgres.pool import Connection, Pool
 from services.dispatcher.consent_store import take_in_consent
 from services.dispatcher.keys import columns, reference_of
@@ -52,19 +52,19 @@ class IntakeStore:
         self._rate = rate
         self._first_look = first_look
 
-    async def load_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """The next offset to take in."""
+    async def load_offsets(self, partitions: Sequence[Partition]) -> dict[Partition, Stored]:
+        """The next offset to take in of each partition, with the mark of the record before it."""
         async with self._pool.acquire() as connection, connection.transaction():
             return await OFFSETS.load(connection, partitions)
 
-    async def take_in(self, taken: Taken, offsets: Mapping[Partition, tuple[int, int]], say: Say) -> None:
-        """What was taken and offsets (expected, next) together.
+    async def take_in(self, taken: Taken, steps: Mapping[Partition, Step], say: Say) -> None:
+        """What was taken and the offsets that move with it together.
 
         `say` is called before the commit: what it appends has derived ids, so a crash in between says it twice and
         never not at all.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            await OFFSETS.move(connection, offsets)
+            await OFFSETS.move(connection, steps)
             await self._add_requests(connection, taken)
             await _decide(connection, taken)
             replies = await take_in_consent(connection, taken.consent)

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from contracts.events import AnyEvent
 from infra.kafka.log import Partition, Record
+from infra.postgres.marks import mark_of
 from infra.postgres.offsets import Step
 from services.projector.fold import Changes
-from services.projector.marks import mark_of
 
 
 def standing(at: Mapping[Partition, int], numbers: Collection[int]) -> dict[Partition, Step]:

@@ -11,10 +11,10 @@ import structlog
 from contracts.events import AnyEvent, UnreadableEventError, all_of, sound
 from contracts.topics import PROJECTION_CONTROL
 from infra.kafka.log import KafkaConnection, Partition, Reader, Record, Scanner
+from infra.postgres.marks import verify
 from infra.process.metrics import PROJECT_SECONDS, RECORDS_PROJECTED
 from infra.process.world import World
 from services.projector.batch import Batch, standing
-from services.projector.marks import verify
 from services.projector.parking import Parking
 from services.projector.store import BadRecord, Store
 from services.projector.turns import Turns
@@ -28,6 +28,7 @@ IDLE_SECONDS = 1.0
 FAR_SECONDS = 0.2  # far behind and nothing comes: what there is is written
 CHORES_SECONDS = 1.0
 STOP_SECONDS = 2.0
+REMEDY = "Restore the right topic, or rebuild the tables from this log (`heliograph rebuild start`)."
 
 
 Records = Mapping[Partition, Sequence[Record]]
@@ -61,7 +62,7 @@ class Projector:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
         await self._changed_hands()
         stored = await self._store.load_offsets(partitions)
-        await verify(self._connection, stored)
+        await verify(self._connection, stored, REMEDY)
         self._next = {partition: at.following for partition, at in stored.items()}
         self._written = dict(self._next)
         self.logged_ms.clear()

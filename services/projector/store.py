@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from infra.kafka.log import Partition
-from infra.postgres.offsets import MarkedOffsets, Step, Stored
+from infra.postgres.offsets import Offsets, Step, Stored
 from infra.postgres.pool import SERVER_SETTINGS, Connection
 from infra.postgres.together import Statement, together
 from services.projector import builds
@@ -35,7 +35,7 @@ REFUSALS = (
 )  # fmt: skip
 """What PostgreSQL, or asyncpg before it, says to a value that does not fit. Everything else passes, or wants a person."""
 
-OFFSETS = MarkedOffsets("projector_offsets")
+OFFSETS = Offsets("projector_offsets")
 MOST_BATCHES = 10_000  # remembered, about a kilobyte each
 
 
@@ -73,7 +73,7 @@ class Store:
         """
         self._batches.clear()
         async with self._connection.transaction():
-            return await OFFSETS.load_marked(self._connection, partitions)
+            return await OFFSETS.load(self._connection, partitions)
 
     async def apply(self, changes: Changes, steps: Mapping[Partition, Step]) -> None:
         """Write the changes and the offsets together, or nothing of both.
@@ -81,7 +81,7 @@ class Store:
         Raises StaleOwner when a stored offset is not the expected one, BadRecord when a value does not fit.
         """
         async with self._transaction():
-            await OFFSETS.move_marked(self._connection, steps)
+            await OFFSETS.move(self._connection, steps)
             await self._write(changes)
 
     async def retried(self) -> list[tuple[Place, int]]:
@@ -91,7 +91,7 @@ class Store:
     async def apply_retried(self, changes: Changes, place: Place, stands: Mapping[Partition, Step]) -> None:
         """Write what a parked record changes, as the owner of the partitions that stand so."""
         async with self._transaction():
-            await OFFSETS.move_marked(self._connection, stands)
+            await OFFSETS.move(self._connection, stands)
             await self._write(changes)
             await self._connection.execute(parked.FOLDED, *place)
 

@@ -1,5 +1,6 @@
 """What the dispatcher does with what it was asked for."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,8 +21,11 @@ from contracts.events import (
     SendAttempted,
 )
 from contracts.identity import derived_id, pseudonym
-from infra.process.world import iso
+from infra.kafka.log import LogRewritten
+from infra.process.world import World, iso
+from services.dispatcher.app import run
 from tests.integration.dispatcher.parts import CAMPAIGN, NUMBERS, Parts, dispatching
+from tests.rewriting import made_anew
 from tests.waiting import until
 
 
@@ -252,6 +256,20 @@ async def test_a_restored_ledger_finds_the_attempts_in_the_log(these: Parts) -> 
         await these.settled(chunks=2)
     assert await these.sent() == dict.fromkeys(NUMBERS[:5], 1)
     assert await these.ledger.fetchval("SELECT count(*) FROM dispatch.batches WHERE state = 'accepted'") == 2
+
+
+async def test_a_log_from_elsewhere_is_refused(these: Parts) -> None:
+    """As many records, but others: some would be skipped, and their campaigns never sent. It says so and sends nothing."""
+    await these.ask(NUMBERS[:2])
+    async with dispatching(these):
+        await these.settled()
+    await made_anew(these.kafka, topics.CAMPAIGN_REQUESTS)
+    for number in range(12):
+        await these.ask(NUMBERS[2:4], campaign=f"{CAMPAIGN[:-2]}{number:02}")
+    async with asyncio.timeout(30.0):
+        with pytest.raises(LogRewritten, match=r"another record at offset 0 .* a database that is not ahead of it"):
+            await run(these.settings(), World())
+    assert await these.sent() == dict.fromkeys(NUMBERS[:2], 1)
 
 
 async def test_the_guard_stops_what_no_policy_asked_for(these: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Whether this is still the log that the tables were made of: the last folded record is read again and compared.
+"""Whether this is still the log that a service's rows were made of: the last record that it took is read again and compared.
 
 Offsets alone cannot tell: a topic that was deleted and made anew may well have as many records.
 """
@@ -17,8 +17,8 @@ def mark_of(record: Record) -> Mark:
     return Mark(record.timestamp, int.from_bytes(digest.digest(), "big", signed=True))
 
 
-async def verify(connection: KafkaConnection, stored: Mapping[Partition, Stored]) -> None:
-    """Hold the mark of each partition against its log. Raises LogRewritten, which says what to do."""
+async def verify(connection: KafkaConnection, stored: Mapping[Partition, Stored], remedy: str) -> None:
+    """Hold the mark of each partition against its log. Raises LogRewritten, whose last words are the `remedy`."""
     marked = {p: s for p, s in stored.items() if s.following > 0 and s.mark != Mark()}
     if not marked:
         return
@@ -28,19 +28,17 @@ async def verify(connection: KafkaConnection, stored: Mapping[Partition, Stored]
         for p, offset in last.items():
             if not bounds[p].begin <= offset < bounds[p].end:
                 raise LogRewritten(
-                    f"{p.topic}/{p.partition} holds offsets {bounds[p].begin} to {bounds[p].end}, but the tables have "
-                    f"folded up to {offset}: the topic was made anew, or cut. Restore the topic, or rebuild the tables "
-                    f"from this log (`heliograph rebuild start`)."
+                    f"{p.topic}/{p.partition} holds offsets {bounds[p].begin} to {bounds[p].end}, but offset {offset} "
+                    f"was taken from it: the topic was made anew, or cut. {remedy}"
                 )
         async for records in scanner.read(last, {p: s.following for p, s in marked.items()}):
             for p, found in records.items():
-                _compare(p, found[-1], marked[p])
+                _compare(p, found[-1], marked[p], remedy)
 
 
-def _compare(partition: Partition, record: Record, stored: Stored) -> None:
+def _compare(partition: Partition, record: Record, stored: Stored, remedy: str) -> None:
     if mark_of(record) != stored.mark:
         raise LogRewritten(
             f"{partition.topic}/{partition.partition} has another record at offset {stored.following - 1} than the one "
-            f"that was folded: the topic was made anew, or restored from elsewhere. Restore the right topic, or rebuild "
-            f"the tables from this log (`heliograph rebuild start`)."
+            f"that was taken: the topic was made anew, or restored from elsewhere. {remedy}"
         )

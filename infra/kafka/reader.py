@@ -136,7 +136,7 @@ class Reader:
         Empty also when the partitions have changed, before the first record of the new ones.
         `only`: of these partitions, the others keep what they have; empty: of all that are ours.
         LogRewritten: the log does not fit the stored offset. ReaderLost: this member cannot go on. Whatever
-        `load_offsets` and `on_revoked` raise comes out here.
+        `load_offsets` and `on_revoked` raise comes out here, but for a LogUnavailable of the first, which is asked again.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
@@ -208,7 +208,12 @@ class Reader:
         """
         consumer, unsettled = self._started(), self._unsettled
         partitions = {at: Partition(self._connection.plain(at.topic), at.partition) for at in sorted(unsettled)}
-        stored = await self._load_offsets(list(partitions.values()))
+        try:
+            stored = await self._load_offsets(list(partitions.values()))
+        except LogUnavailable as error:  # it looked into the log, and the broker was away again
+            log.warning("offsets_not_loaded", group=self._group, error=str(error))
+            await self._world.clock.sleep(PAUSE_SECONDS)
+            return False
         bounds = await self._bounds(unsettled)
         if bounds is None or self._unsettled is not unsettled:
             return False

@@ -1,11 +1,12 @@
 """Reading with offsets of our own: what is delivered, and from where."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from infra.kafka.log import Appender, Entry, Partition
+from infra.kafka.log import Appender, Entry, LogUnavailable, Partition
 from tests.integration.kafka.brokers import TOPIC
 from tests.integration.kafka.readers import (
     ALL,
@@ -17,6 +18,16 @@ from tests.integration.kafka.readers import (
     settled_by_reading,
 )
 from tests.waiting import until
+
+
+class _Away(Offsets):
+    """Offsets that cannot be loaded the first two times."""
+
+    async def load(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        stored = await super().load(partitions)
+        if len(self.asked) < 3 * len(partitions):
+            raise LogUnavailable("no Kafka")
+        return stored
 
 
 async def test_everything_appended_is_read(appender: Appender, make_reader: MakeReader) -> None:
@@ -56,6 +67,17 @@ async def test_reading_begins_at_the_stored_offset(appender: Appender, make_read
     await reader.start()
     found = await read_until(reader, 4)
     assert [record.offset for record in found[partition]] == [6, 7, 8, 9]
+
+
+async def test_offsets_that_could_not_be_loaded_are_asked_for_again(
+    appender: Appender, make_reader: MakeReader
+) -> None:
+    """Whoever looks into the log for them may find the broker away once more; nothing is read meanwhile."""
+    partition = await one_partition(appender, 10)
+    reader = make_reader(offsets=_Away({partition: 4}))
+    await reader.start()
+    found = await read_until(reader, 6)
+    assert [record.offset for record in found[partition]] == list(range(4, 10))
 
 
 async def test_records_before_the_seek_are_dropped(appender: Appender, make_reader: MakeReader) -> None:

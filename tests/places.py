@@ -1,6 +1,6 @@
 """Places of one's own on shared servers: topics under a prefix, a migrated database. Gone when they are left."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 
-from contracts.topics import TOPICS
+from contracts.topics import TOPICS, Topic
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.provision import provision
 from infra.postgres.migrations import migrate
@@ -22,12 +22,27 @@ TEST_PARTITIONS = 3  # of each topic that has more: enough to see order between 
 async def own_topics(bootstrap: str) -> AsyncIterator[KafkaConnection]:
     """A connection whose prefix makes the topics its own; they are there, with few partitions."""
     connection = KafkaConnection(bootstrap, topic_prefix=f"t{SystemIds().uuid7().hex}-")
-    topics = [replace(topic, partitions=min(topic.partitions, TEST_PARTITIONS)) for topic in TOPICS]
-    await provision(connection, topics=topics)
+    await _make(connection, TOPICS)
     yield connection
+    await _delete(connection, TOPICS)
+
+
+async def made_anew(connection: KafkaConnection, name: str) -> None:
+    """One of these topics deleted with all its records, and made again, empty."""
+    topics = [topic for topic in TOPICS if topic.name == name]
+    await _delete(connection, topics)
+    await _make(connection, topics)
+
+
+async def _make(connection: KafkaConnection, topics: Sequence[Topic]) -> None:
+    few = [replace(topic, partitions=min(topic.partitions, TEST_PARTITIONS)) for topic in topics]
+    await provision(connection, topics=few)
+
+
+async def _delete(connection: KafkaConnection, topics: Sequence[Topic]) -> None:
     admin = AIOKafkaAdminClient(**connection.client_arguments())
     await admin.start()
-    await admin.delete_topics([connection.topic(topic.name) for topic in TOPICS])
+    await admin.delete_topics([connection.topic(topic.name) for topic in topics])
     await admin.close()
 
 

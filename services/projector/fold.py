@@ -86,19 +86,15 @@ class Changes:
                 self.take(event, partition, record.timestamp, record.offset)
 
     def prepare(self) -> Iterator[int]:
-        """Make the rows to copy, chunk by chunk, and tell how many were made: between two of them others may work.
-
-        What they were made of is forgotten.
-        """
+        """Make the rows to copy of each chunk, forget what they are made of, and tell how many: then others may work."""
         rows = Rows()
         for key, facts in self.messages.items():
             rows.messages[key] = messages.rows_of(key, facts)
             if facts.history:
                 rows.history[key] = LINE.join(facts.history)
                 facts.history.clear()
-            made = len(facts.greatest)
+            yield len(facts.greatest)
             facts.greatest.clear()
-            yield made
         self.rows = rows
 
     def prepared(self) -> Rows:

@@ -18,7 +18,7 @@ _WITHOUT = str.maketrans({FIELD: "\ufffd", LINE: "\ufffd"})
 APPEND = "INSERT INTO history (campaign_id, chunk, lines) SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[])"
 
 COLUMNS = ("campaign_id", "chunk", "lines")
-MUCH = 1_000_000  # characters; an argument of a statement is copied a dozen times, a row of COPY is not
+MUCH = 1_000_000  # characters; an argument of a statement is copied seven times on its way, a row of COPY is not
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,7 @@ from infra.postgres.marks import mark_of, verify
 from infra.postgres.offsets import Stored
 from tests.integration.projector.traffic import chunk
 from tests.integration.projector.within import Within
-from tests.rewriting import made_anew
+from tests.places import made_anew
 
 RECIPIENTS = ["15550000001"]
 

@@ -194,7 +194,7 @@ async def _doubt_unknown(connection: Connection, taken: Taken) -> None:
 
 KNOWN_CLAIMS = """
 SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.claims
-FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
 JOIN dispatch.batches b ON b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
 """
 
@@ -216,7 +216,7 @@ ANY_DOUBT = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'in_doubt
 PROVEN = """
 UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(),
     next_look_at = now() + $6 * interval '1 second'
-FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $5::text[]) AS n (campaign_id, chunk, attempt, part, batch_id)
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[]) AS n (campaign_id, chunk, attempt, part, batch_id)
 WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
   AND b.state = 'in_doubt'
 RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id
@@ -235,7 +235,7 @@ FOLLOW = """
 WITH new AS (
     INSERT INTO dispatch.follow_ups AS f (campaign_id, recipient, chunk, attempt, due_at)
     SELECT n.campaign_id, n.recipient, n.chunk, n.attempt, now()
-    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::smallint[]) AS n (campaign_id, recipient, chunk, attempt)
+    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[]) AS n (campaign_id, recipient, chunk, attempt)
     JOIN dispatch.campaigns c USING (campaign_id)
     WHERE cardinality(c.retry_delays) > 0 AND NOT EXISTS (
         SELECT FROM dispatch.batches b WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk
@@ -258,7 +258,7 @@ FROM planned
 
 PLAN_FOLLOW = """
 UPDATE dispatch.follow_ups f SET due_at = n.due_at::timestamptz, done = n.given_up
-FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::boolean[])
+FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::boolean[])
      AS n (campaign_id, recipient, attempt, due_at, given_up)
 WHERE f.campaign_id = n.campaign_id AND f.recipient = n.recipient AND f.attempt = n.attempt
 """

@@ -125,7 +125,7 @@ class Ledger:
     ATTEMPT = """
     UPDATE dispatch.batches b SET state = 'attempting', owner = $5, claims = claims + 1, attempted_at = clock_timestamp(),
         recipients = CASE WHEN n.changed THEN string_to_array(n.recipients, ',') ELSE b.recipients END
-    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $6::boolean[], $7::text[])
+    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $6::boolean[], $7::text[])
          AS n (campaign_id, chunk, attempt, part, changed, recipients)
     WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
     """
@@ -223,7 +223,7 @@ class Ledger:
                WHERE (SELECT count(*) FROM dispatch.batches a
                       WHERE a.campaign_id = b.campaign_id AND a.chunk = b.chunk AND a.state = 'accepted'
                         AND (a.recipients IS NULL OR r = ANY (a.recipients))) > b.follows)) AS fits
-    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
+    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
     JOIN dispatch.batches b USING (campaign_id, chunk, attempt, part)
     JOIN dispatch.campaigns c USING (campaign_id)
     WHERE b.state = 'attempting' AND b.owner = $5 AND NOT c.paused AND NOT c.cancelled

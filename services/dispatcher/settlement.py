@@ -39,7 +39,7 @@ class Settlement:
     ACCEPT = """
     UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, owner = NULL, accepted_at = now(),
         next_look_at = now() + n.first_look * interval '1 second'
-    FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $6::text[], $7::float8[])
+    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $6::text[], $7::float8[])
          AS n (campaign_id, chunk, attempt, part, batch_id, first_look)
     WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
       AND b.state = 'attempting' AND b.owner = $5

@@ -37,7 +37,7 @@ LIMIT $1 FOR UPDATE OF b SKIP LOCKED
 
 END = """
 UPDATE dispatch.batches b SET state = $5
-FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
 WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
 """
 

@@ -1,6 +1,7 @@
 """Appending: acknowledged or an error that says what to do, and never a partition left unusable."""
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from infra.kafka.log import (
     Appender,
@@ -8,6 +9,7 @@ from infra.kafka.log import (
     KafkaConnection,
     LogOverloaded,
     LogUnavailable,
+    Partition,
     RecordTooLarge,
     partition_for,
     scan,
@@ -140,3 +142,21 @@ async def test_no_broker_is_an_error_at_start(world: World) -> None:
     appender = Appender(KafkaConnection("127.0.0.1:1"), world, name="lonely")
     with pytest.raises(LogUnavailable, match=r"127\.0\.0\.1:1"):
         await appender.start(within=0.5)
+
+
+async def test_the_broker_s_count_of_records_goes_on_after_two_billion(appender: Appender, broker: Broker) -> None:
+    """A producer numbers its records of a partition in 31 bits: at their end one append fails, and a new one takes over."""
+    partition = partition_for(SAME_PARTITION, PARTITIONS)
+    producer = await appender._supply.get()
+    numbers = producer._aiokafka._txn_manager._sequence_numbers
+    numbers[TopicPartition(broker.connection.topic(TOPIC), partition)] = 2**31 - 4
+    failures = 0
+    for number in range(10):
+        try:
+            await appender.append(Entry(TOPIC, SAME_PARTITION, b"%d" % number), within=10.0)
+        except LogUnavailable:
+            failures += 1
+            await appender.append(Entry(TOPIC, SAME_PARTITION, b"%d" % number), within=10.0)
+    values = await all_values(broker.connection)
+    assert values[Partition(TOPIC, partition)] == [b"%d" % number for number in range(10)]
+    assert failures <= 1

@@ -57,6 +57,9 @@ RECIPIENTS_SENT = _counter("recipients_sent", "Recipients in batches that Sinch 
 SEND_SECONDS = _histogram("send_seconds", "Time of a call that offers a batch, in seconds.")
 IN_DOUBT = _gauge("in_doubt_batches", "Batches of which we do not know whether Sinch has them.")
 IN_DOUBT_AGE = _gauge("in_doubt_oldest_seconds", f"Age of the oldest in-doubt batch, {AGE_NOTE}.")
+CLOCKS_APART = _gauge(
+    "clocks_apart_seconds", "Between Sinch's clock, the database's and ours, when a doubt was last looked for."
+)
 LEDGER_DUE = _gauge("ledger_due_batches", "Batches whose time has come and that are not sent yet.")
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while everything is paused for the given reason.", "reason")
 

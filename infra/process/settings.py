@@ -181,6 +181,12 @@ class Settings(BaseSettings):
         10, description="Seconds that the reader of opt-outs may be behind before nothing is sent any more."
     )
     in_doubt_looks: int = Field(3, ge=1, le=100, description="Looks that must all find nothing before a new attempt.")
+    sinch_max_clock_skew: float = Field(
+        3600,
+        gt=0,
+        le=3600,
+        description="Seconds between Sinch's clock, the database's and ours beyond which doubts are not decided.",
+    )
 
     heliograph_home: Path = Field(Path(".heliograph"), description="Where `run` keeps data, logs and run.json.")
     replica: str = Field(

@@ -37,6 +37,8 @@ class SinchClient:
         timeouts: Timeouts | None = None,
     ) -> None:
         self.timeouts = timeouts or Timeouts()
+        self.ahead: float | None = None
+        """Seconds by which Sinch's clock was ahead of ours at its last answer; None: it never told."""
         self._clock = clock
         self._transport = Transport(session, account, self.timeouts)
 
@@ -69,6 +71,7 @@ class SinchClient:
             if not body.left:
                 raise NotSent(type(error).__name__) from error
             raise InDoubt(type(error).__name__) from error
+        self._heard(answer)
         if answer.status == _CREATED:
             return _accepted(answer.body, batch)
         if is_unclear(answer.status):
@@ -158,9 +161,18 @@ class SinchClient:
             answer = await self._transport.ask(method, path, params=params)
         except FAILURES as error:
             raise NoAnswer(type(error).__name__) from error
+        self._heard(answer)
         if answer.status != _OK and is_unclear(answer.status):
             raise NoAnswer(f"status {answer.status}")
+        if answer.age not in (None, "0"):
+            raise NoAnswer("the answer came out of a cache")
         return answer
+
+    def _heard(self, answer: Answer) -> None:
+        """What every answer tells, whatever it says."""
+        theirs = answer.unix
+        if theirs is not None:
+            self.ahead = theirs - self._clock.unix()
 
 
 def _accepted(raw: bytes, sent: SendBatch) -> Batch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import aiohttp
@@ -33,11 +34,24 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, the whole body, and how long to stay away if the server said so."""
+    """A status, the whole body, and of the head what matters to somebody. `content_type` in small letters, without more."""
 
     status: int
     body: bytes
-    retry_after: str | None
+    retry_after: str | None = None
+    content_type: str = ""
+    date: str | None = None
+    age: str | None = None
+
+    @property
+    def unix(self) -> float | None:
+        """Seconds since 1970 on the clock of whoever answered; None when it told none that can be read."""
+        if self.date is None:
+            return None
+        try:
+            return parsedate_to_datetime(self.date).timestamp()
+        except (ValueError, OverflowError):
+            return None
 
 
 class Transport:
@@ -67,7 +81,13 @@ class Transport:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
-            return Answer(response.status, await _bounded(response), response.headers.get("Retry-After"))
+            return _answer(response, await _bounded(response))
+
+
+def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:
+    head = response.headers
+    kind = head.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Answer(response.status, body, head.get("Retry-After"), kind, head.get("Date"), head.get("Age"))
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

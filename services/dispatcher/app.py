@@ -75,6 +75,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     recovery = Recovery(
         doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
         rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=first_look,
+        most_apart=settings.sinch_max_clock_skew,
     )  # fmt: skip
     outcomes = Outcomes(
         client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,

@@ -9,8 +9,8 @@ The assumption that remains: Sinch lists a batch within the settle time.
 from dataclasses import dataclass
 from enum import Enum
 
-LISTED_SECONDS = 14 * 24 * 3600 - 3600
-"""For so long after an attempt Sinch's list can tell: it shows batches of the last 14 days; an hour for the clocks."""
+LISTED_SECONDS = 14 * 24 * 3600 - 2 * 3600
+"""For so long after an attempt Sinch's list can tell: it shows batches of the last 14 days; two hours for the clocks."""
 
 
 class Seen(Enum):

@@ -15,10 +15,11 @@ _REFERENCE = "b.campaign_id::text, b.chunk, b.attempt, b.part"
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An offer to look for at Sinch. `attempted_at` is PostgreSQL's clock."""
+    """An offer to look for at Sinch. `attempted_at` and `now` are PostgreSQL's clock."""
 
     reference: Reference
     attempted_at: datetime
+    now: datetime
     case: Case
     cancelled_by: str = ""
 
@@ -53,7 +54,7 @@ class Doubts:
     UPDATE dispatch.batches b SET next_look_at = now() + $2 * interval '1 second' FROM due
     JOIN dispatch.campaigns c USING (campaign_id)
     WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
-    RETURNING {_REFERENCE}, b.attempted_at, b.looks, c.delivery_policy, c.cancelled, c.cancelled_by,
+    RETURNING {_REFERENCE}, b.attempted_at, clock_timestamp() AS now, b.looks, c.delivery_policy, c.cancelled, c.cancelled_by,
               extract(epoch FROM now() - b.attempted_at)::float8 AS age
     """
 
@@ -63,6 +64,7 @@ class Doubts:
             Doubt(
                 reference_of(row),
                 row["attempted_at"],
+                row["now"],
                 Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"]),
                 row["cancelled_by"],
             )

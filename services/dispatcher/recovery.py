@@ -2,15 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, timedelta
 
 import structlog
 
-from infra.process.metrics import IN_DOUBT, IN_DOUBT_AGE
+from infra.process.metrics import CLOCKS_APART, IN_DOUBT, IN_DOUBT_AGE
 from infra.process.world import World, iso
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from services.dispatcher import offers
+from services.dispatcher.clocks import apart, asked_from
 from services.dispatcher.doubt import Next, Rule, Seen, decide
 from services.dispatcher.doubts import Doubt, Doubts
 from services.dispatcher.say import Voice
@@ -20,8 +20,6 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.5
 """Between two looks into the ledger for abandoned rows and due doubts."""
 MOST_AT_ONCE = 16
-SKEW = timedelta(minutes=5)
-"""How far Sinch's clock may be behind ours; the list is asked from so long before the attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,8 @@ class Recovery:
 
     `grace`: seconds from a claim until its sender can no longer be heard; for as long nobody else looks for a doubt that
     is being looked for. `first_look`: seconds from the discovery of an
-    accepted batch until its reports are asked for.
+    accepted batch until its reports are asked for. `most_apart`: seconds by which the clocks may differ (Sinch's, the
+    database's, ours): beyond them Sinch may say that it has a batch, but not that it has none.
     """
 
     doubts: Doubts
@@ -41,6 +40,7 @@ class Recovery:
     grace: float
     rule: Rule
     first_look: float
+    most_apart: float = 3600.0
 
     async def run(self) -> None:
         """Look for abandoned rows and settle due doubts, for ever."""
@@ -59,13 +59,14 @@ class Recovery:
         seen, batch_id = await self._look(doubt)
         reference, now = doubt.reference, self.world.clock.wall()
         self.world.at("recovery.looked")
-        match decide(seen, doubt.case, self.rule):
+        told = self._clocks_agree(doubt) or seen is Seen.FOUND
+        match decide(seen, doubt.case, self.rule) if told else Next.LOOK_AGAIN:
             case Next.ACCEPTED:
                 await self.voice.say(offers.accepted(reference, batch_id, now, recovered=True))
                 self.world.at("recovery.said")
                 await self.doubts.found(reference, batch_id, self.first_look)
             case Next.LOOK_AGAIN:
-                await self.doubts.look_again(reference, self.rule.pause, absent=seen is Seen.ABSENT)
+                await self.doubts.look_again(reference, self.rule.pause, absent=told and seen is Seen.ABSENT)
             case Next.OFFER_AGAIN:
                 attempt = await self.doubts.offer_again(reference)
                 log.warning("batch_offered_again", client_reference=str(reference), next_attempt=attempt)
@@ -82,7 +83,7 @@ class Recovery:
 
     async def _look(self, doubt: Doubt) -> tuple[Seen, str]:
         """Ask Sinch for the reference. Anything but a well-formed answer says nothing."""
-        reference, since = str(doubt.reference), iso(doubt.attempted_at.astimezone(UTC) - SKEW)
+        reference, since = str(doubt.reference), iso(asked_from(doubt.attempted_at, doubt.now))
         try:
             found = await self.client.find(reference, since)
         except SinchError as error:
@@ -92,6 +93,21 @@ class Recovery:
         if not found:
             return Seen.ABSENT, ""
         return Seen.FOUND, min(batch.id for batch in found)
+
+    def _clocks_agree(self, doubt: Doubt) -> bool:
+        """Whether ages, and the moment from which the list was asked, mean anything."""
+        seconds = apart(self.world.clock.wall(), doubt.now, self.client.ahead)
+        CLOCKS_APART.set(seconds)
+        if seconds <= self.most_apart:
+            return True
+        log.error(
+            "clocks_apart",
+            client_reference=str(doubt.reference),
+            seconds=round(seconds),
+            sinch_ahead=self.client.ahead and round(self.client.ahead),
+            do="nothing in doubt is offered again until Sinch's, the database's and this machine's clock agree",
+        )
+        return False
 
     async def _measure(self) -> None:
         count, age = await self.doubts.count()

@@ -1,6 +1,7 @@
 """The simulator as an aiohttp application: routes, the token, and an answer to everything."""
 
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
 from hmac import compare_digest
 
 import structlog
@@ -33,7 +34,7 @@ def create_app(settings: SimulatorSettings | None = None, world: World | None = 
     plan = Plan(settings, world)
     app = web.Application(
         client_max_size=settings.largest_request,
-        middlewares=[_answering(settings), _authorized(settings), befalling(plan)],
+        middlewares=[_dated(plan), _answering(settings), _authorized(settings), befalling(plan)],
     )
     app[PLAN] = plan
     base = f"{_API}{{plan}}"
@@ -55,6 +56,17 @@ def _running(plan: Plan, world: World) -> Callable[[web.Application], AsyncItera
         await plan.deliverer.close()
 
     return running
+
+
+def _dated(plan: Plan) -> Middleware:
+    @web.middleware
+    async def dated(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Every answer tells the simulated moment, not this machine's."""
+        response = await handler(request)
+        response.headers["Date"] = formatdate(plan.timeline.now(), usegmt=True)
+        return response
+
+    return dated
 
 
 def _answering(settings: SimulatorSettings) -> Middleware:

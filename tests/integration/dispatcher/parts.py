@@ -108,10 +108,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(kafka: KafkaConnection, database: str, world: World) -> AsyncIterator[Parts]:
-    """Simulator, gateway, an appender and a look into the ledger."""
+async def parts(
+    kafka: KafkaConnection, database: str, world: World, *, sinchs: World | None = None
+) -> AsyncIterator[Parts]:
+    """Simulator, gateway, an appender and a look into the ledger. `sinchs`: the simulator's world, where it is another."""
     async with AsyncExitStack() as stack:
-        simulator = await stack.enter_async_context(serve_simulator(world=world))
+        simulator = await stack.enter_async_context(serve_simulator(world=sinchs or world))
         app = web.Application()
         values: dict[str, Any] = {"kafka_bootstrap_servers": kafka.bootstrap_servers, "privacy_key": "k" * 16}
         settings = Settings(kafka_topic_prefix=kafka.topic_prefix, **values)

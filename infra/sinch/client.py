@@ -15,8 +15,9 @@ from infra.sinch.deadline import GuardedBody
 from infra.sinch.outcomes import InDoubt, NoAnswer, NotSent, is_unclear, refusal
 from infra.sinch.transport import FAILURES, Account, Answer, Timeouts, Transport
 from infra.sinch.wire.batches import MAX_PAGE_SIZE, Batch, SendBatch, UnreadableReply, decode_batch, decode_page, encode
-from infra.sinch.wire.callbacks import BatchReport, RecipientReport, UnreadableCallback, parse_callback
+from infra.sinch.wire.callbacks import BatchReport, RecipientReport, parse_callback
 from infra.sinch.wire.errors import parse_error
+from infra.sinch.wire.fields import UnreadableCallback
 from infra.sinch.wire.reports import decode_report_page
 
 MAX_PAGES = 10_000  # of one list; more is a list that never ends

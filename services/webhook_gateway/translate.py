@@ -20,9 +20,9 @@ from infra.sinch.wire.callbacks import (
     BatchReport,
     InboundMessage,
     RecipientReport,
-    UnreadableCallback,
     parse_callback,
 )
+from infra.sinch.wire.fields import UnreadableCallback
 from infra.sinch.wire.msisdn import digits_of, is_msisdn
 
 ORIGIN = "webhook"

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from infra.sinch.wire.fields import ID_CHARS
+
 MAX_RECIPIENTS = 1000  # numbers in `to`
 MAX_BODY_CHARS = 2000  # of the template, before parameters
 MAX_REFERENCE_CHARS = 2048  # older pages say 128: stay below that
@@ -123,8 +125,8 @@ def decode_batch(raw: bytes) -> Batch:
         batch = _batch.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableReply(str(error)) from error
-    if not batch.id:
-        raise UnreadableReply("the batch has an empty id")
+    if not 0 < len(batch.id) <= ID_CHARS:
+        raise UnreadableReply(f"the batch has an id of {len(batch.id)} characters")
     return batch
 
 
@@ -136,6 +138,8 @@ def decode_page(raw: bytes) -> BatchPage:
         raise UnreadableReply(str(error)) from error
     if page.page_size != len(page.batches):
         raise UnreadableReply(f"page_size is {page.page_size} and the page holds {len(page.batches)} batches")
+    if any(not 0 < len(batch.id) <= ID_CHARS for batch in page.batches):
+        raise UnreadableReply("a batch has an id that is none")
     if page.count < page.page_size:
         raise UnreadableReply(f"count is {page.count} and the page holds {page.page_size} batches")
     return page

@@ -4,44 +4,45 @@ A value is normalised (numbers as digits, times in one form) but never guessed: 
 optional field that is not what it should be moves to `extra`, as do fields nobody has heard of.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from infra.sinch.wire.msisdn import NotAnMsisdn, address, is_msisdn, msisdn
+from infra.sinch.wire import fields as f
+from infra.sinch.wire.fields import ADDRESS_CHARS, ID_CHARS, MAX_CODE, MAX_PARTS, WORD_CHARS, UnreadableCallback
+from infra.sinch.wire.msisdn import is_msisdn
 from infra.sinch.wire.timestamps import NotATimestamp, timestamp
 
 RECIPIENT_TYPES = frozenset({"recipient_delivery_report_sms", "recipient_delivery_report_mms"})
 BATCH_TYPES = frozenset({"delivery_report_sms", "delivery_report_mms"})
 INBOUND_TYPES = frozenset({"mo_text", "mo_binary", "mo_media"})
 
-_MAX_CODE = 2**31 - 1  # fits a PostgreSQL integer
 _NUL = b"\\u0000"  # JSON's way to write it
 _EMPTY = b'""'  # a field given and empty is not the usual form
 _NO_NUL = "\ufffd"  # PostgreSQL's text cannot hold NUL: the replacement character stands for it
 
-
-class UnreadableCallback(ValueError):  # noqa: N818  named by what it says
-    """The body is not a callback of Sinch; the text says why, without personal data."""
+Id = Annotated[str, Meta(max_length=ID_CHARS)]
+Word = Annotated[str, Meta(max_length=WORD_CHARS)]
+Address = Annotated[str, Meta(max_length=ADDRESS_CHARS)]
 
 
 class RecipientReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What became of one message: (batch_id, recipient) is its key; there is no id of its own."""
 
     type: str
-    batch_id: str
+    batch_id: Id
     recipient: str
     code: int
-    status: str
+    status: Word
     at: str
     operator_status_at: str | None = None
-    client_reference: str | None = None
-    operator: str | None = None
-    applied_originator: str | None = None
-    encoding: str | None = None
+    client_reference: Id | None = None
+    operator: Word | None = None
+    applied_originator: Address | None = None
+    encoding: Word | None = None
     number_of_message_parts: int | None = None
-    status_message: str | None = None
+    status_message: Annotated[str, Meta(max_length=f.TEXT_CHARS)] | None = None
     extra: dict[str, Any] = {}
 
 
@@ -94,8 +95,6 @@ class UnknownCallback(msgspec.Struct, frozen=True):
     fields: dict[str, Any]
 
 
-T = TypeVar("T")
-
 Callback = RecipientReport | BatchReport | InboundMessage | UnknownCallback
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -137,9 +136,9 @@ def _usual_report(raw: bytes) -> RecipientReport | None:
         report = _decode_report(raw)
         if report.type not in RECIPIENT_TYPES or not is_msisdn(report.recipient) or timestamp(report.at) != report.at:
             return None
-        if not 0 <= report.code <= _MAX_CODE or report.extra:
+        if not 0 <= report.code <= MAX_CODE or report.extra:
             return None
-        if (report.number_of_message_parts or 0) < 0:
+        if not 0 <= (report.number_of_message_parts or 0) <= MAX_PARTS:
             return None
         operator_at = report.operator_status_at
         if operator_at is not None:
@@ -150,22 +149,22 @@ def _usual_report(raw: bytes) -> RecipientReport | None:
 
 
 def _recipient_report(fields: dict[str, Any]) -> RecipientReport:
-    take = fields.pop
+    take, optional = fields.pop, f.optional
     return RecipientReport(
         type=take("type"),
-        batch_id=_text(take("batch_id"), "batch_id"),
-        recipient=_number(take("recipient"), "recipient"),
-        code=_integer(take("code"), "code"),
-        status=_text(take("status"), "status"),
-        at=_moment(take("at"), "at"),
-        operator_status_at=_optional(fields, "operator_status_at", _moment),
-        client_reference=_optional(fields, "client_reference", _text),
-        operator=_optional(fields, "operator", _text),
-        applied_originator=_optional(fields, "applied_originator", _text),
-        encoding=_optional(fields, "encoding", _text),
-        number_of_message_parts=_optional(fields, "number_of_message_parts", _integer),
-        status_message=_optional(fields, "status_message", _text),
-        extra=fields,
+        batch_id=f.identifier(take("batch_id"), "batch_id"),
+        recipient=f.number(take("recipient"), "recipient"),
+        code=f.integer(take("code"), "code"),
+        status=f.word(take("status"), "status"),
+        at=f.moment(take("at"), "at"),
+        operator_status_at=optional(fields, "operator_status_at", f.moment),
+        client_reference=optional(fields, "client_reference", f.identifier),
+        operator=optional(fields, "operator", f.word),
+        applied_originator=optional(fields, "applied_originator", f.short_address),
+        encoding=optional(fields, "encoding", f.word),
+        number_of_message_parts=optional(fields, "number_of_message_parts", f.parts),
+        status_message=optional(fields, "status_message", f.words),
+        extra=f.bounded(fields),
     )
 
 
@@ -176,11 +175,11 @@ def _batch_report(fields: dict[str, Any]) -> BatchReport:
         raise UnreadableCallback("statuses is not a list")
     return BatchReport(
         type=take("type"),
-        batch_id=_text(take("batch_id"), "batch_id"),
-        total_message_count=_integer(take("total_message_count"), "total_message_count"),
+        batch_id=f.identifier(take("batch_id"), "batch_id"),
+        total_message_count=f.integer(take("total_message_count"), "total_message_count"),
         statuses=[_status_count(line) for line in lines],
-        client_reference=_optional(fields, "client_reference", _text),
-        extra=fields,
+        client_reference=f.optional(fields, "client_reference", f.identifier),
+        extra=f.bounded(fields),
     )
 
 
@@ -191,89 +190,34 @@ def _status_count(line: Any) -> StatusCount:
     if recipients is not None and not isinstance(recipients, list):
         raise UnreadableCallback("recipients is not a list")
     return StatusCount(
-        code=_integer(line["code"], "code"),
-        status=_text(line["status"], "status"),
-        count=_integer(line["count"], "count"),
-        recipients=None if recipients is None else [_number(number, "recipients") for number in recipients],
+        code=f.integer(line["code"], "code"),
+        status=f.word(line["status"], "status"),
+        count=f.integer(line["count"], "count"),
+        recipients=None if recipients is None else [f.number(number, "recipients") for number in recipients],
     )
 
 
 def _inbound(fields: dict[str, Any]) -> InboundMessage:
-    take = fields.pop
+    take, optional = fields.pop, f.optional
     body = take("body")
     media = body if isinstance(body, dict) else None
     if media is not None:
         body = media.get("message") or ""
     return InboundMessage(
         type=take("type"),
-        id=_text(take("id"), "id"),
-        from_=address(_text(take("from"), "from")),
-        to=address(_text(take("to"), "to")),
-        body=_body(body),
-        received_at=_moment(take("received_at"), "received_at"),
-        udh=_optional(fields, "udh", _text),
-        operator_id=_optional(fields, "operator_id", _text),
+        id=f.identifier(take("id"), "id"),
+        from_=f.address(take("from"), "from"),
+        to=f.address_or_none(take("to"), "to"),
+        body=f.body(body),
+        received_at=f.moment(take("received_at"), "received_at"),
+        udh=optional(fields, "udh", f.words),
+        operator_id=optional(fields, "operator_id", f.word),
         # older pages call sent_at send_at
-        sent_at=_optional(fields, "sent_at", _moment) or _optional(fields, "send_at", _moment),
-        client_reference=_optional(fields, "client_reference", _text),
-        media=media,
-        extra=fields,
+        sent_at=optional(fields, "sent_at", f.moment) or optional(fields, "send_at", f.moment),
+        client_reference=optional(fields, "client_reference", f.identifier),
+        media=None if media is None else f.bounded(media),
+        extra=f.bounded(fields),
     )
-
-
-def _body(value: Any) -> str:
-    """A message's text, which may be empty."""
-    if not isinstance(value, str):
-        raise UnreadableCallback("body is not a text")
-    return value
-
-
-def _text(value: Any, name: str) -> str:
-    """A text that is not empty."""
-    if type(value) is not str or not value:
-        raise UnreadableCallback(f"{name} is not a text")
-    return value
-
-
-def _integer(value: Any, name: str) -> int:
-    """An integer that fits 32 bits; one of Sinch's pages shows codes as strings, so a decimal string is one too."""
-    if type(value) is str and len(value) <= len(str(_MAX_CODE)) and value.isascii() and value.isdigit():
-        value = int(value)
-    if type(value) is not int or not 0 <= value <= _MAX_CODE:
-        raise UnreadableCallback(f"{name} is not an integer")
-    return value
-
-
-def _number(value: Any, name: str) -> str:
-    """A phone number in normal form."""
-    if type(value) is not str:
-        raise UnreadableCallback(f"{name} is not a text")
-    try:
-        return msisdn(value)
-    except NotAnMsisdn:
-        raise UnreadableCallback(f"{name} is not a phone number") from None
-
-
-def _moment(value: Any, name: str) -> str:
-    """A time in normal form."""
-    if type(value) is not str:
-        raise UnreadableCallback(f"{name} is not a text")
-    try:
-        return timestamp(value)
-    except NotATimestamp:
-        raise UnreadableCallback(f"{name} is not a timestamp") from None
-
-
-def _optional(fields: dict[str, Any], name: str, read: Callable[[Any, str], T]) -> T | None:
-    """An optional field taken out of `fields`; one that cannot be read stays there, and so ends up in `extra`."""
-    value = fields.pop(name, None)
-    if value is None:
-        return None
-    try:
-        return read(value, name)
-    except UnreadableCallback:
-        fields[name] = value
-        return None
 
 
 def _without_nul(value: Any) -> Any:

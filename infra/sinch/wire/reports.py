@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from infra.sinch.wire.batches import UnreadableReply
-from infra.sinch.wire.callbacks import RecipientReport, UnreadableCallback, parse_callback
+from infra.sinch.wire.callbacks import RecipientReport, parse_callback
+from infra.sinch.wire.fields import UnreadableCallback
 
 
 class ReportPage(msgspec.Struct, frozen=True):

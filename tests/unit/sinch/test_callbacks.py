@@ -15,9 +15,9 @@ from infra.sinch.wire.callbacks import (
     InboundMessage,
     RecipientReport,
     UnknownCallback,
-    UnreadableCallback,
     parse_callback,
 )
+from infra.sinch.wire.fields import UnreadableCallback
 
 SAMPLES = Path(__file__).with_name("samples")
 CALLBACKS = sorted(SAMPLES.joinpath("callbacks").glob("*.json"))

@@ -7,6 +7,7 @@ import pytest
 
 from contracts import topics
 from contracts.events import DeadLetter
+from infra.sinch.wire.fields import ID_CHARS, WORD_CHARS
 from services.webhook_gateway.translate import MOST_EVENT_BYTES
 from tests.fuzz.invariants import check_body, check_proof
 from tests.fuzz.webhook_body import PROOFS
@@ -36,14 +37,12 @@ def test_no_text_of_others_makes_a_long_log_line(body: dict[str, Any]) -> None:
     assert len(str(said.about)) < 500
 
 
-@pytest.mark.parametrize("field", ["batch_id", "client_reference", "status"])
 @pytest.mark.parametrize("letter", ["s", "é", "\x01"])
-def test_what_every_recipient_repeats_counts_against_the_limit(field: str, letter: str) -> None:
-    """Found while writing the fuzzer: a long status beside many numbers was a body of 1 MB and events of gigabytes."""
-    numbers = [str(12_010_000_000 + n) for n in range(4_000)]
-    line = {"code": 0, "count": 1, "recipients": numbers, "status": "Delivered"}
-    body = FULL | {"statuses": [line]}
-    (line if field == "status" else body)[field] = letter * 6_000
+def test_what_every_recipient_repeats_counts_against_the_limit(letter: str) -> None:
+    """Found while writing the fuzzer: long words beside many numbers were a body of 1 MB and events of gigabytes."""
+    numbers = [str(12_010_000_000 + n) for n in range(30_000)]
+    line = {"code": 0, "count": 1, "recipients": numbers, "status": letter * WORD_CHARS}
+    body = FULL | {"statuses": [line], "batch_id": letter * ID_CHARS, "client_reference": letter * ID_CHARS}
     raw = json.dumps(body, ensure_ascii=letter < " ").encode()
     said = TRANSLATOR.read(raw, NOW)
     assert sum(len(entry.value) for entry in said.entries) <= MOST_EVENT_BYTES
@@ -51,8 +50,9 @@ def test_what_every_recipient_repeats_counts_against_the_limit(field: str, lette
 
 
 def test_a_thousand_recipients_are_far_from_the_limit() -> None:
-    """The greatest batch that Sinch takes, with a long status."""
-    line = {"code": 0, "count": 1, "recipients": [str(12_010_000_000 + n) for n in range(1_000)], "status": "é" * 2_000}
+    """The greatest batch that Sinch takes, with a status as long as may be."""
+    numbers = [str(12_010_000_000 + n) for n in range(1_000)]
+    line = {"code": 0, "count": 1, "recipients": numbers, "status": "é" * WORD_CHARS}
     assert len(translate(FULL | {"statuses": [line]})[1]) == 1_000
 
 

@@ -2,6 +2,10 @@
 
 It becomes `nobody` and keeps one capability: reading below directories that only root may enter (our home is 0700, and
 the wheel's binaries may lie below /root). What it writes is owned by `nobody`, so no other right is needed.
+
+The capability alone is not enough: `initdb` and `postgres` look for themselves with access(2), for which the kernel
+puts all capabilities of a user who is not root aside, unless SECBIT_NO_SETUID_FIXUP is set (access_override_creds in
+fs/open.c). So it is; nobody's own rights do not grow by it, as nothing that it starts changes its user.
 """
 
 import os
@@ -13,6 +17,7 @@ READ_CAPABILITIES = (
     ("dac_read_search", 2),
     ("dac_override", 1),
 )  # linux/capability.h; containers often have the second
+SETPCAP = 8  # what it takes to hand a capability on, and to set secure bits
 
 
 class CannotDropPrivileges(Exception):  # noqa: N818  named by what it says
@@ -45,6 +50,7 @@ def _capabilities() -> list[str]:
     ours = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
     bits = int(ours.split()[1], 16)
     for name, bit in READ_CAPABILITIES:
-        if bits >> bit & 1:
-            return [f"--{kind}=-all,+{name}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+        if bits >> bit & bits >> SETPCAP & 1:
+            sets = (f"--{kind}=-all,+{name}" for kind in ("inh-caps", "ambient-caps", "bounding-set"))
+            return ["--securebits=+no_setuid_fixup", *sets]
     return []

@@ -12,19 +12,20 @@ import aiohttp
 
 from infra.process.world import Clock
 from infra.sinch.deadline import GuardedBody
-from infra.sinch.outcomes import InDoubt, NoAnswer, NotSent, is_unclear, refusal
+from infra.sinch.outcomes import InDoubt, NoAnswer, NotSent, is_sinchs, of_question, of_send
 from infra.sinch.transport import FAILURES, Account, Answer, Timeouts, Transport
 from infra.sinch.wire.batches import MAX_PAGE_SIZE, Batch, SendBatch, UnreadableReply, decode_batch, decode_page, encode
 from infra.sinch.wire.callbacks import BatchReport, RecipientReport, parse_callback
-from infra.sinch.wire.errors import parse_error
 from infra.sinch.wire.fields import UnreadableCallback
 from infra.sinch.wire.reports import decode_report_page
 
 MAX_PAGES = 10_000  # of one list; more is a list that never ends
+MAX_ID_CHARS = 128  # of a batch: Sinch's have 16 to 26 (CONTRACT §1.0)
 
 _OK, _CREATED, _NOT_FOUND = 200, 201, 404
 
 T = TypeVar("T")
+_OneBatch = TypeVar("_OneBatch", Batch, BatchReport, RecipientReport)
 
 
 class SinchClient:
@@ -75,9 +76,7 @@ class SinchClient:
         self._heard(answer)
         if answer.status == _CREATED:
             return _accepted(answer.body, batch)
-        if is_unclear(answer.status):
-            raise InDoubt(f"status {answer.status}")
-        raise refusal(parse_error(answer.status, answer.body), answer.retry_after)
+        raise of_send(answer, self._clock.unix())
 
     async def find(self, client_reference: str, start_date: str) -> list[Batch]:
         """The batches that carry exactly this reference, from all pages.
@@ -99,24 +98,24 @@ class SinchClient:
     async def get(self, batch_id: str) -> Batch | None:
         """The batch, or None when Sinch does not know it (or not yet). Raises NoAnswer, SlowDown, Blocked, Refused."""
         answer = await self._read("GET", f"/batches/{_segment(batch_id)}")
-        return None if answer is None else _readable(decode_batch, answer.body)
+        return None if answer is None else _about(batch_id, _readable(decode_batch, answer.body))
 
     async def cancel(self, batch_id: str) -> Batch | None:
         """Cancel what has not gone out; None when Sinch does not know the batch. May be repeated after NoAnswer."""
         answer = await self._read("DELETE", f"/batches/{_segment(batch_id)}")
-        return None if answer is None else _readable(decode_batch, answer.body)
+        return None if answer is None else _about(batch_id, _readable(decode_batch, answer.body))
 
     async def recipient_report(self, batch_id: str, recipient: str) -> RecipientReport | None:
         """What became of one number of a batch; None when the batch or the number in it is unknown."""
         path = f"/batches/{_segment(batch_id)}/delivery_report/{_segment(recipient)}"
         answer = await self._read("GET", path)
-        return None if answer is None else _readable(_recipient_report, answer.body)
+        return None if answer is None else _about(batch_id, _readable(_recipient_report, answer.body))
 
     async def batch_report(self, batch_id: str, *, full: bool = True) -> BatchReport | None:
         """The counts of a batch, with its numbers when `full`; None when the batch is unknown."""
         params = {"type": "full" if full else "summary"}
         answer = await self._read("GET", f"/batches/{_segment(batch_id)}/delivery_report", params)
-        return None if answer is None else _readable(_batch_report, answer.body)
+        return None if answer is None else _about(batch_id, _readable(_batch_report, answer.body))
 
     async def delivery_reports(
         self,
@@ -144,27 +143,25 @@ class SinchClient:
         """One page of a list, read. A list's path is always there: 404 means that the plan or the base URL is wrong."""
         answer = await self._exchange("GET", path, {**query, "page": str(number)})
         if answer.status != _OK:
-            raise refusal(parse_error(answer.status, answer.body), answer.retry_after)
+            raise of_question(answer, self._clock.unix())
         return _readable(decode, answer.body)
 
     async def _read(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Answer | None:
-        """The 200 of a request that may be repeated, None for a 404."""
+        """The 200 of a request that may be repeated, None for a 404 that can be Sinch's."""
         answer = await self._exchange(method, path, params)
-        if answer.status == _NOT_FOUND:
+        if answer.status == _NOT_FOUND and is_sinchs(answer):
             return None
         if answer.status != _OK:
-            raise refusal(parse_error(answer.status, answer.body), answer.retry_after)
+            raise of_question(answer, self._clock.unix())
         return answer
 
     async def _exchange(self, method: str, path: str, params: Mapping[str, str] | None) -> Answer:
-        """An answer that says something. Raises NoAnswer for a failed exchange and for a status that says nothing."""
+        """An answer of this moment. Raises NoAnswer for a failed exchange, and for one that a cache gave."""
         try:
             answer = await self._transport.ask(method, path, params=params)
         except FAILURES as error:
             raise NoAnswer(type(error).__name__) from error
         self._heard(answer)
-        if answer.status != _OK and is_unclear(answer.status):
-            raise NoAnswer(f"status {answer.status}")
         if answer.age not in (None, "0"):
             raise NoAnswer("the answer came out of a cache")
         return answer
@@ -184,7 +181,24 @@ def _accepted(raw: bytes, sent: SendBatch) -> Batch:
         raise InDoubt("the 201 cannot be read") from error
     if batch.client_reference not in (sent.client_reference, None):
         raise InDoubt("the 201 is about another reference")
+    if batch.client_reference is None and _numbers(batch.to) != _numbers(sent.to):
+        raise InDoubt("the 201 shows neither our reference nor our recipients")
+    if len(batch.id) > MAX_ID_CHARS:
+        raise InDoubt("the 201 has an id that cannot be Sinch's")
     return batch
+
+
+def _numbers(recipients: Sequence[str]) -> set[str]:
+    """The recipients as Sinch and we may both write them."""
+    return {recipient.removeprefix("+") for recipient in recipients}
+
+
+def _about(batch_id: str, answer: _OneBatch) -> _OneBatch:
+    """The answer, which must be about this batch. Raises NoAnswer."""
+    told = answer.id if isinstance(answer, Batch) else answer.batch_id
+    if told != batch_id:
+        raise NoAnswer("the 200 is about another batch")
+    return answer
 
 
 def _readable(decode: Callable[[bytes], T], raw: bytes) -> T:

@@ -26,7 +26,6 @@ BLOCKED_SECONDS = 1.0
 SLOW_SECONDS = 1.0
 """Least wait after a 429 or 503 without Retry-After; with full jitter up to four times it, as in Sinch's own SDK
 (CONTRACT §3)."""
-SERVICE_UNAVAILABLE = "status 503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ class Outcomes:
                 raise outcome
 
     async def _in_doubt(self, reference: Reference, outcome: InDoubt) -> None:
-        if outcome.why == SERVICE_UNAVAILABLE:
-            await self._slow_down(reference, None)
+        if outcome.slow_down:
+            await self._slow_down(reference, outcome.retry_after)
         log.warning("batch_in_doubt", client_reference=str(reference), why=outcome.why)
         await self.voice.say(offers.in_doubt(reference, outcome.why, self.world.clock.wall()))
         await self.settlement.doubt(reference, self.grace)

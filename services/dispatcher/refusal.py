@@ -1,11 +1,11 @@
-"""What a 400 or 403 costs: the recipient that Sinch named, or the whole batch, or neither is known and it is split. Pure."""
+"""What Sinch's own refusal costs: the recipient that it named, or the batch, or neither is known and it is split. Pure."""
 
 import re
 from dataclasses import dataclass
 
 from infra.sinch.outcomes import Refused
+from infra.sinch.wire.codes import CULPRIT_MAY_BE_ONE
 
-BAD_REQUEST = 400
 _OTHER_PARAMETER = re.compile(r"parameter '(?!to\b)[a-z_]+", re.IGNORECASE)
 """The text names a field of the batch that is not `to`: no half of it would fare better."""
 
@@ -38,7 +38,7 @@ def judge(refused: Refused, recipients: list[str], part: str) -> Verdict:
     index = refused.recipient_index
     if index is not None and index < len(recipients) and len(recipients) > 1:
         return DropRecipient(recipients[index], recipients[:index] + recipients[index + 1 :])
-    if refused.status != BAD_REQUEST or len(recipients) == 1 or _OTHER_PARAMETER.search(refused.text or ""):
+    if refused.code not in CULPRIT_MAY_BE_ONE or len(recipients) == 1 or _OTHER_PARAMETER.search(refused.text or ""):
         return GiveUp()
     middle = len(recipients) // 2
     return Split(((part + "a", recipients[:middle]), (part + "b", recipients[middle:])))

@@ -36,13 +36,14 @@ async def answering(handler: Handler, timeouts: Timeouts = SHORT) -> AsyncIterat
 
 
 def saying(status: int, body: object = b"", **headers: str) -> Handler:
-    """A handler that always answers this."""
+    """A handler that always answers this; bytes are a page for people, all else is JSON."""
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    kind = {"Content_Type": "text/html" if isinstance(body, bytes) else "application/json"} | headers
 
     async def handler(request: web.Request) -> web.StreamResponse:
         """The same answer to everything."""
         await request.read()
-        return web.Response(status=status, body=raw, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return web.Response(status=status, body=raw, headers={k.replace("_", "-"): v for k, v in kind.items()})
 
     return handler
 
@@ -91,11 +92,13 @@ async def test_the_request_is_what_sinch_wants() -> None:
         (403, {"code": "blocked_account", "text": "bad"}, Blocked),
         (403, {"code": "missing_callback_url", "text": "bad"}, Blocked),
         (401, b"", Blocked),
-        (404, b"<html>", Blocked),
+        (404, b"", Blocked),
+        (404, b"<html>", InDoubt),
         (405, b"", Blocked),
         (415, b"", Blocked),
-        (302, b"", Blocked),
-        (413, b"too large", Refused),
+        (302, b"", InDoubt),
+        (413, b"too large", InDoubt),
+        (403, b"<html>", InDoubt),
         (429, b"", SlowDown),
         (408, b"", InDoubt),
         (500, {"code": "x", "text": "y"}, InDoubt),
@@ -106,6 +109,10 @@ async def test_the_request_is_what_sinch_wants() -> None:
         (201, b"{", InDoubt),
         (201, {"id": "", "to": []}, InDoubt),
         (201, accepted("another.0.1"), InDoubt),
+        (201, b"<html>Welcome", InDoubt),
+        (200, b"<html>Welcome", InDoubt),
+        (201, accepted(None) | {"to": ["15550002222"]}, InDoubt),
+        (201, accepted() | {"id": "B" * 129}, InDoubt),
     ],
 )
 async def test_an_answer_has_the_name_of_what_comes_next(status: int, body: object, error: type[SinchError]) -> None:
@@ -114,14 +121,14 @@ async def test_an_answer_has_the_name_of_what_comes_next(status: int, body: obje
 
 
 async def test_a_201_without_the_reference_is_accepted() -> None:
-    """A reply that leaves our reference out is still an acceptance."""
+    """A reply that leaves our reference out is still an acceptance when it shows our recipients."""
     async with answering(saying(201, accepted(None))) as client:
         assert (await client.send(BATCH)).id == "01B"
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)])
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("Wed, 21 Oct 2020 07:28:00 GMT", 0.0), ("-1", None)])
 async def test_retry_after_is_read(header: str, seconds: float | None) -> None:
-    """Seconds count; other forms are as if absent."""
+    """Seconds or a moment; nonsense is as if absent."""
     error = await failure(saying(429, b"", Retry_After=header))
     assert isinstance(error, SlowDown)
     assert error.retry_after == seconds
@@ -284,6 +291,31 @@ async def test_an_unknown_batch_is_none() -> None:
         assert await client.cancel("01B") is None
         assert await client.recipient_report("01B", "15550001111") is None
         assert await client.batch_report("01B") is None
+
+
+@pytest.mark.parametrize("page", [b"<html>404 Not Found</html>", {"message": "no Route matched with those values"}])
+async def test_a_strangers_404_is_no_answer(page: object) -> None:
+    """A proxy that does not know the way says nothing about a batch."""
+    async with answering(saying(404, page)) as client:
+        for ask in (client.get, client.cancel, client.batch_report):
+            with pytest.raises(NoAnswer):
+                await ask("01B")
+
+
+async def test_an_answer_about_another_batch_is_no_answer() -> None:
+    """Whoever asks for one and gets another is not talking to Sinch."""
+    async with answering(saying(200, accepted())) as client:
+        assert await client.get("01B") is not None
+        for ask in (client.get, client.cancel):
+            with pytest.raises(NoAnswer):
+                await ask("01C")
+
+
+async def test_what_a_cache_kept_is_no_answer() -> None:
+    """An empty list of an hour ago is no absence."""
+    async with answering(saying(200, page(0, 0), Age="3600")) as client:
+        with pytest.raises(NoAnswer, match="cache"):
+            await client.find("r", "2026-01-01T00:00:00.000Z")
 
 
 async def test_a_recipients_report_is_read() -> None:

@@ -28,7 +28,9 @@ THREE = ["15550000001", "15550000002", "15550000003"]
         (refused(400, FORMAT, "The format of parameter 'body' is invalid"), THREE, GiveUp()),
         (refused(400, FORMAT, "The format of parameter 'to[0]' is invalid"), THREE[:1], GiveUp()),
         (refused(400, "syntax_constraint_violation", "something is wrong"), THREE[:1], GiveUp()),
-        (refused(403, "illegal_number_type", "not in this region"), THREE, GiveUp()),
+        (refused(403, "illegal_number_type", "not in this region"), THREE, Split((("xa", THREE[:1]), ("xb", THREE[1:])))),
+        (refused(403, "illegal_number_type", "not in this region"), THREE[:1], GiveUp()),
+        (refused(403, "illegal_number_type", "The parameter 'from' is no number of this region"), THREE, GiveUp()),
     ],
 )  # fmt: skip
 def test_what_a_refusal_costs(error: Refused, recipients: list[str], verdict: Verdict) -> None:

@@ -31,25 +31,26 @@ class CampaignRequested(Event, tag="CampaignRequested.v1", kw_only=True):
     confirms: Id | None = None
 
 
-class CampaignPaused(Event, tag="CampaignPaused.v1", kw_only=True):
-    """Nothing of the campaign is sent until it is resumed. `actor` is a key id, or `dispatcher`; `reason` says why."""
+class Control(Event, kw_only=True):
+    """A decision about a campaign as a whole. `actor` is a key id, or `dispatcher`; `reason` says why.
+
+    `decision` counts those about one campaign from 1, in the order in which they were answered: the order is that of
+    (`decision`, `occurred_at`, `event_id`), never that of clocks alone. 0: of a writer that did not count.
+    """
 
     campaign_id: Id
     actor: str
     reason: str = ""
+    decision: int = 0
 
 
-class CampaignResumed(Event, tag="CampaignResumed.v1", kw_only=True):
+class CampaignPaused(Control, tag="CampaignPaused.v1", kw_only=True):
+    """Nothing of the campaign is sent until it is resumed."""
+
+
+class CampaignResumed(Control, tag="CampaignResumed.v1", kw_only=True):
     """A paused campaign goes on with exactly what is left."""
 
-    campaign_id: Id
-    actor: str
-    reason: str = ""
 
-
-class CampaignCancelled(Event, tag="CampaignCancelled.v1", kw_only=True):
+class CampaignCancelled(Control, tag="CampaignCancelled.v1", kw_only=True):
     """What was not yet given to Sinch never will be."""
-
-    campaign_id: Id
-    actor: str
-    reason: str = ""

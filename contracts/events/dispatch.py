@@ -1,5 +1,7 @@
 """Topic `dispatches`: what the dispatcher did with each chunk, key `<campaign>.<chunk>`."""
 
+import msgspec
+
 from contracts.events.base import Digits, Event, Id, Timestamp
 
 
@@ -54,20 +56,23 @@ class BatchInDoubt(Dispatch, tag="BatchInDoubt.v1", kw_only=True):
 
 
 class BatchExpired(Dispatch, tag="BatchExpired.v1", kw_only=True):
-    """Not offered (any more): `reason` says which limit passed."""
+    """Not offered (any more): `reason` says which limit passed. `recipients` as in BatchCancelled."""
 
     reason: str
+    recipients: list[Digits] = msgspec.field(default_factory=list)
 
 
 class BatchCancelled(Dispatch, tag="BatchCancelled.v1", kw_only=True):
     """Taken back by cancel.
 
     Before it was offered: final. At Sinch (`provider_said` is then its answer): not final, because messages on their way
-    may still be delivered; Sinch's reports decide.
+    may still be delivered; Sinch's reports decide. `recipients`: whose end this is, where the offer may never have been
+    attempted, so that no SendAttempted names them; none: those of the chunk's first, whole offer, or of its SendAttempted.
     """
 
     actor: str
     provider_said: str = ""
+    recipients: list[Digits] = msgspec.field(default_factory=list)
 
 
 class RecipientsSuppressed(Dispatch, tag="RecipientsSuppressed.v1", kw_only=True):
@@ -100,10 +105,14 @@ class FollowUpGivenUp(Dispatch, tag="FollowUpGivenUp.v1", kw_only=True):
 
 
 class DoubtSettled(Dispatch, tag="DoubtSettled.v1", kw_only=True):
-    """An operator settled a doubt by hand. `verdict`: `accepted`, `absent` or `given_up`."""
+    """A doubt was settled by hand, or given up. `verdict`: `accepted`, `absent` or `given_up`.
+
+    `recipients` as in BatchCancelled: a sender can die before its SendAttempted is in the log.
+    """
 
     client_reference: str
     verdict: str
     actor: str
     why: str
     batch_id: str = ""
+    recipients: list[Digits] = msgspec.field(default_factory=list)

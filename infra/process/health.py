@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import asyncpg
 import structlog
 from aiohttp import web
 
@@ -15,6 +14,11 @@ log = structlog.get_logger(__name__)
 
 Check = Callable[[], Awaitable[object]]
 """Comes back when a dependency answers, raises when it does not."""
+
+
+class NotReady(Exception):  # noqa: N818  named by what it says
+    """A dependency answers and yet cannot be worked with; the text says why, in a few words."""
+
 
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("readiness_checks", dict)
 CHECK_SECONDS = 2.0
@@ -56,23 +60,13 @@ async def _ready(request: web.Request) -> web.Response:
 async def _outcome(name: str, check: Check) -> str:
     try:
         await asyncio.wait_for(check(), CHECK_SECONDS)
+    except NotReady as error:
+        log.warning("not_ready", dependency=name, why=str(error))
+        return str(error)
     except Exception as error:  # noqa: BLE001  whatever a dependency says, it is not ready
         log.warning("not_ready", dependency=name, error=repr(error))
         return type(error).__name__
     return "ok"
-
-
-def postgres_check(dsn: str) -> Check:
-    """Ready when PostgreSQL answers on a connection of its own: a full pool must not look like a dead server."""
-
-    async def check() -> None:
-        connection = await asyncpg.connect(dsn, timeout=CHECK_SECONDS)
-        try:
-            await connection.fetchval("select 1")
-        finally:
-            await connection.close(timeout=CHECK_SECONDS)
-
-    return check
 
 
 @contextlib.asynccontextmanager

@@ -50,6 +50,8 @@ def _dsn(value: object) -> SecretStr:
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("must be like postgresql://user:password@host:5432/database")
+    if "," in urlsplit(text).netloc.rpartition("@")[2] and "target_session_attrs=" not in text:
+        text += ("&" if urlsplit(text).query else "?") + "target_session_attrs=read-write"  # of several: the primary
     return SecretStr(text)
 
 

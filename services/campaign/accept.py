@@ -13,22 +13,23 @@ import structlog
 from contracts.http.campaigns import SendRequest
 from contracts.http.problems import Fault
 from infra.kafka.log import LogError
+from infra.postgres.trouble import PASSES
 from infra.process.world import World, iso
 from services.campaign.addresses import Addresses
 from services.campaign.chunks import Template, cut, encoded
 from services.campaign.faults import in_words
 from services.campaign.options import read_options
-from services.campaign.problems import DATABASE_AWAY, CorrectTheRequest, TryLater
+from services.campaign.problems import CorrectTheRequest, TryLater
 from services.campaign.publish import Publisher
 from services.campaign.recipients import Recipients
-from services.campaign.store import Campaign, Earlier, NewCampaign, Outbox, RepeatKey
+from services.campaign.store import Campaign, Earlier, NewCampaign, Outbox, PerhapsRecorded, RepeatKey
 
 log = structlog.get_logger(__name__)
 
 READ_AT_ONCE = 1_000  # recipients between two breaths of the event loop: a few milliseconds
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 LOG_RETRY_SECONDS = 5
-AWAY: tuple[type[Exception], ...] = (LogError, *DATABASE_AWAY)
+AWAY: tuple[type[Exception], ...] = (LogError, *PASSES)
 
 
 class Acceptance:
@@ -97,8 +98,8 @@ class Acceptance:
     async def _record(self, new: NewCampaign) -> bool:
         try:
             return await self._outbox.record(new)
-        except DATABASE_AWAY as error:  # a commit may have happened without its answer reaching us
-            log.warning("database_away", campaign_id=str(new.campaign.campaign_id), error=type(error).__name__)
+        except PerhapsRecorded as error:
+            log.warning("database_away", campaign_id=str(new.campaign.campaign_id), error=repr(error.__cause__))
             detail = (
                 "The database broke off, so it is not known whether the campaign was recorded. "
                 "Post it again with the same Idempotency-Key; without one, look first at its address."

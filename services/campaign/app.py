@@ -10,8 +10,9 @@ from contracts.identity import pseudonym
 from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.log import Appender
 from infra.kafka.reachable import check_reachable
-from infra.postgres.pool import create_pool
-from infra.process.health import postgres_check, readiness_of
+from infra.postgres.pool import Patience, create_pool
+from infra.postgres.ready import postgres_check
+from infra.process.health import readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.campaign import control_views, look, opt_outs
@@ -29,6 +30,8 @@ from services.campaign.views import SERVICE, Service, json_answer
 from services.campaign.voice import Voice
 
 NAME = "campaign"
+PATIENCE = Patience(lock=3.0, statement=10.0, connection=5.0)
+"""With PostgreSQL, of whoever waits for an answer: tables may be locked (ALTER, VACUUM FULL), or the server stand still."""
 CONNECT_SECONDS = 3.0  # to Kafka at start; without it we answer what needs no log, and go on trying
 
 
@@ -59,7 +62,7 @@ async def _lifetime(
     """Pool, appender and finisher: started in this order, stopped in the reverse."""
     assert settings.privacy_key is not None
     privacy_key = settings.privacy_key.get_secret_value()
-    async with await create_pool(dsn, NAME) as pool:
+    async with await create_pool(dsn, NAME, patience=PATIENCE) as pool:
         outbox = Outbox(pool)
         publisher = Publisher(outbox, lambda: _connect(kafka, settings, world), world)
         addresses = Addresses(settings.base_url)

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import asyncpg
 import orjson
 import structlog
 from aiohttp import web
 
 from contracts.http.problems import CONTENT_TYPE, Fault
+from infra.postgres import trouble
 
 log = structlog.get_logger(__name__)
 
@@ -18,13 +18,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WEBHOOKS = "/api/webhooks/"
 """The webhook gateway may be mounted in the same application; it answers for itself."""
 
-DATABASE_AWAY: tuple[type[Exception], ...] = (
-    OSError,  # TimeoutError included
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # the server is shutting down or starting up
-    asyncpg.InsufficientResourcesError,  # too many connections, disk full
-)
 RETRY_AFTER_SECONDS = 2
 
 
@@ -116,10 +109,10 @@ async def problem_documents(request: web.Request, handler: Handler) -> web.Strea
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return problem_response(_translated(request, error))
-    except DATABASE_AWAY as error:
-        log.warning("database_away", path=route_of(request), error=type(error).__name__)
-        return problem_response(TryLater("The database cannot be reached at the moment. Try again."))
-    except Exception:
+    except Exception as error:
+        if trouble.passes(error):
+            log.warning("database_away", path=route_of(request), error=type(error).__name__)
+            return problem_response(TryLater(f"{trouble.in_words(error)} Nothing was changed. Try again."))
         log.exception("request_failed", method=request.method, path=route_of(request))
         return problem_response(ApiError("Something went wrong here. The log of the service has the reason."))
 

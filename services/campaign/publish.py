@@ -9,9 +9,9 @@ import structlog
 from contracts import topics
 from contracts.identity import chunk_key
 from infra.kafka.log import Appender, Entry, LogError, LogUnavailable
+from infra.postgres.trouble import PASSES
 from infra.process import metrics
 from infra.process.world import World
-from services.campaign.problems import DATABASE_AWAY
 from services.campaign.store import Outbox
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Publisher:
                     await self._finish(campaign_id)
             except LogUnavailable as error:
                 log.warning("log_away", service="campaign", error=str(error))
-            except DATABASE_AWAY as error:
+            except PASSES as error:
                 log.warning("database_away", service="campaign", error=type(error).__name__)
             await self._world.clock.sleep(FINISH_EVERY_SECONDS * self._world.chance.uniform(0.8, 1.2))
 

@@ -8,11 +8,18 @@ import asyncpg
 import msgspec
 
 from infra.postgres.pool import Connection, Pool
+from infra.postgres.trouble import PASSES
 from services.campaign.options import Options
 from services.campaign.recipients import Names
 
 CHUNKS_A_PAGE = 32  # read and appended together: at most 16 MB
 PEOPLE_A_STATEMENT = 10_000
+MANY_CHUNKS = 100  # 50 MB: written in more time than a look may take
+COPY_SECONDS = 60.0
+
+
+class PerhapsRecorded(Exception):  # noqa: N818  named by what it says
+    """The connection was lost while the commit was under way: it may have happened."""
 
 
 class Campaign(msgspec.Struct, frozen=True):
@@ -98,34 +105,56 @@ class Outbox:
     """
 
     async def record(self, new: NewCampaign) -> bool:
-        """Write all of it, or nothing where its key is already taken: then False. Waits for an equal request's end."""
-        campaign, key = new.campaign, new.key
-        async with self._pool.acquire() as connection, connection.transaction():
-            if key is not None and not await connection.fetchval(
-                self.TAKE_KEY, key.actor, key.key, key.body_hash, campaign.campaign_id, campaign.created_at
-            ):
-                return False
-            await connection.execute(
-                self.ADD_CAMPAIGN,
-                campaign.campaign_id,
-                campaign.name,
-                campaign.body,
-                campaign.sender,
-                campaign.actor,
-                campaign.recipients,
-                campaign.duplicates,
-                campaign.chunk_recipients,
-                campaign.created_at,
-                msgspec.to_builtins(new.options),
-            )
-            await connection.copy_records_to_table(
-                "chunks",
-                schema_name="campaign",
-                columns=("campaign_id", "chunk", "event"),
-                records=[(campaign.campaign_id, number, event) for number, event in enumerate(new.events)],
-            )
-            await self._remember_names(connection, new)
+        """Write all of it, or nothing where its key is already taken: then False. Waits for an equal request's end.
+
+        Raises PerhapsRecorded; after any other error nothing of it is there.
+        """
+        written = False
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                if not await self._take_key(connection, new):
+                    return False
+                await self._write(connection, new)
+                written = True
+        except PASSES as error:
+            if written:
+                raise PerhapsRecorded from error
+            raise
         return True
+
+    async def _take_key(self, connection: Connection, new: NewCampaign) -> bool:
+        key, campaign = new.key, new.campaign
+        return key is None or bool(
+            await connection.fetchval(
+                self.TAKE_KEY, key.actor, key.key, key.body_hash, campaign.campaign_id, campaign.created_at
+            )
+        )
+
+    async def _write(self, connection: Connection, new: NewCampaign) -> None:
+        campaign = new.campaign
+        if len(new.events) > MANY_CHUNKS:
+            await connection.execute(f"set local statement_timeout = '{COPY_SECONDS:g}s'")
+        await connection.execute(
+            self.ADD_CAMPAIGN,
+            campaign.campaign_id,
+            campaign.name,
+            campaign.body,
+            campaign.sender,
+            campaign.actor,
+            campaign.recipients,
+            campaign.duplicates,
+            campaign.chunk_recipients,
+            campaign.created_at,
+            msgspec.to_builtins(new.options),
+        )
+        await connection.copy_records_to_table(
+            "chunks",
+            schema_name="campaign",
+            columns=("campaign_id", "chunk", "event"),
+            records=[(campaign.campaign_id, number, event) for number, event in enumerate(new.events)],
+            timeout=COPY_SECONDS,
+        )
+        await self._remember_names(connection, new)
 
     REMEMBER_NAMES = """
     insert into campaign.people as p (phone, first_name, last_name, updated_at)

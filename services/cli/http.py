@@ -8,7 +8,8 @@ from aiohttp import web
 
 from infra.kafka.connection import connection_from
 from infra.kafka.reachable import check_reachable
-from infra.process.health import add_health_routes, postgres_check, readiness_of, serving
+from infra.postgres.ready import postgres_check
+from infra.process.health import add_health_routes, readiness_of, serving
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.cli.service import Work

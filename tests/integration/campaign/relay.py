@@ -14,6 +14,10 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._port = 0
+        self._moving = asyncio.Event()
+        self._moving.set()
+        self.last_words: bytes | None = None
+        """When these have been passed on, all connections break."""
 
     @property
     def dsn(self) -> str:
@@ -30,22 +34,35 @@ class Relay:
         """Break all connections and take no more."""
         if self._server is not None:
             self._server.close()
+        self._break()
+
+    def _break(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
 
+    def freeze(self) -> None:
+        """Take connections and bytes as before, and let nothing through."""
+        self._moving.clear()
+
+    def thaw(self) -> None:
+        """Let through what has come meanwhile, and all that comes."""
+        self._moving.set()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
         self._writers |= {writer, there_writer}
-        await asyncio.gather(_pass(reader, there_writer), _pass(there_reader, writer))
+        await asyncio.gather(self._pass(reader, there_writer), self._pass(there_reader, writer))
 
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while block := await reader.read(BLOCK_BYTES):
-            writer.write(block)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while block := await reader.read(BLOCK_BYTES):
+                await self._moving.wait()
+                writer.write(block)
+                await writer.drain()
+                if self.last_words is not None and self.last_words in block:
+                    self._break()
+        except OSError:
+            pass
+        finally:
+            writer.close()

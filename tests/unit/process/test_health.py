@@ -4,7 +4,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from infra.process.health import add_health_routes, postgres_check, readiness_of, serving
+from infra.postgres.ready import postgres_check
+from infra.process.health import NotReady, add_health_routes, readiness_of, serving
 from infra.process.ports import free_port
 
 
@@ -45,6 +46,16 @@ async def test_not_ready_names_the_dependency(app: web.Application) -> None:
     readiness_of(app)["kafka"] = _refuse
     checks = {"postgres": "ok", "kafka": "ConnectionRefusedError"}
     assert await _get(app, "/readyz") == (503, {"status": "not ready", "checks": checks})
+
+
+async def test_not_ready_says_why(app: web.Application) -> None:
+    """What a dependency says that answers and yet cannot be worked with stands in its place."""
+
+    async def read_only() -> None:
+        raise NotReady("read-only")
+
+    readiness_of(app)["postgres"] = read_only
+    assert await _get(app, "/readyz") == (503, {"status": "not ready", "checks": {"postgres": "read-only"}})
 
 
 async def test_alive_though_not_ready(app: web.Application) -> None:

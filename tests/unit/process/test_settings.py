@@ -1,6 +1,7 @@
 """Settings: defaults, where they come from, and what is said of wrong ones."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,23 @@ def test_example_file_can_be_copied_as_it_stands() -> None:
     """A fresh `.env` from the example changes no default."""
     example = Path(__file__).parents[3] / ".env.example"
     assert load_settings(env_file=example) == load_settings(env_file=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("postgresql://u:p@one/d", "postgresql://u:p@one/d"),
+        ("postgresql://u:p@one:1,two:2/d", "postgresql://u:p@one:1,two:2/d?target_session_attrs=read-write"),
+        (
+            "postgresql://u:p@one,two/d?ssl=require",
+            "postgresql://u:p@one,two/d?ssl=require&target_session_attrs=read-write",
+        ),
+        ("postgresql://u:p@one,two/d?target_session_attrs=any", "postgresql://u:p@one,two/d?target_session_attrs=any"),
+    ],
+)
+def test_of_several_hosts_the_primary_is_meant(given: str, taken: str) -> None:
+    """Whichever of them takes changes, unless the address says otherwise."""
+    values: dict[str, Any] = {"_env_file": None, "database_url": given}
+    settings = Settings(**values)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == taken

@@ -17,6 +17,7 @@ from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
 from infra.sinch.wire.parts import parts
+from services.dispatcher.cancelling import Cancelling
 from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
@@ -87,7 +88,8 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     )  # fmt: skip
     for name, loop in (
         ("recovery", recovery.run()),
-        ("taking back", TakingBack(pool, voice, client, world).run()),
+        ("taking back", TakingBack(pool, voice, world).run()),
+        ("cancelling", Cancelling(pool, voice, client, world, settings.in_doubt_settle).run()),
         ("follow-ups", FollowUps(pool, world, settings.follow_up_gather).run()),
         ("orphans", Orphans(pool, voice, world).run()),
         ("silence", Silence(pool, voice, client, world, settings.pull_margin).run()),

@@ -1,4 +1,4 @@
-"""What will not be offered any more: expired, or cancelled; and cancelling at Sinch what it already has."""
+"""What will not be offered any more: expired, or cancelled. What Sinch has already: see services/dispatcher/cancelling.py."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,14 @@ from contracts.identity import Reference
 from infra.kafka.log import Entry
 from infra.postgres.pool import Pool
 from infra.process.world import World
-from infra.sinch.client import SinchClient
-from infra.sinch.outcomes import Blocked, Refused, SinchError
 from services.dispatcher import offers
-from services.dispatcher.keys import columns, key, reference_of
+from services.dispatcher.keys import columns, reference_of
 from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.3
 MOST_AT_ONCE = 200
-CANCEL_AT_ONCE = 16
 
 _ROW = "b.campaign_id::text, b.chunk, b.attempt, b.part"
 
@@ -41,17 +38,6 @@ FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign
 WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
 """
 
-AT_SINCH = f"""
-SELECT {_ROW}, b.batch_id, c.cancelled_by AS actor
-FROM dispatch.campaigns c JOIN dispatch.batches b USING (campaign_id)
-WHERE c.cancelled AND NOT c.cancel_done AND b.state = 'accepted' AND NOT b.cancel_asked
-LIMIT $1
-"""
-
-ASKED = """
-UPDATE dispatch.batches SET cancel_asked = true WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4
-"""
-
 DONE = """
 UPDATE dispatch.campaigns c SET cancel_done = true
 WHERE c.cancelled AND NOT c.cancel_done AND c.chunks > 0 AND c.arrived >= c.chunks AND NOT EXISTS (
@@ -62,11 +48,10 @@ WHERE c.cancelled AND NOT c.cancel_done AND c.chunks > 0 AND c.arrived >= c.chun
 
 @dataclass(frozen=True, slots=True)
 class TakingBack:
-    """Ends due rows that must not be offered, and takes back at Sinch what it can."""
+    """Ends due rows that must not be offered."""
 
     pool: Pool
     voice: Voice
-    client: SinchClient
     world: World
 
     async def run(self) -> None:
@@ -74,7 +59,6 @@ class TakingBack:
         while True:
             await self._end(EXPIRED, "expired", self._expired)
             await self._end(CANCELLED, "cancelled", self._cancelled)
-            await self._cancel_at_sinch()
             await self.pool.execute(DONE)
             await self.world.clock.sleep(LOOK_SECONDS)
 
@@ -93,29 +77,6 @@ class TakingBack:
 
     def _cancelled(self, reference: Reference, actor: str) -> Entry:
         return offers.cancelled(reference, actor, self.world.clock.wall())
-
-    async def _cancel_at_sinch(self) -> None:
-        for row in await self.pool.fetch(AT_SINCH, CANCEL_AT_ONCE):
-            reference = reference_of(row)
-            said = await self._ask(row["batch_id"])
-            if said is None:
-                continue
-            log.info("cancelled_at_sinch", client_reference=str(reference), provider_said=said)
-            await self.voice.say(offers.cancelled(reference, row["actor"], self.world.clock.wall(), said))
-            await self.pool.execute(ASKED, *key(reference))
-
-    async def _ask(self, batch_id: str) -> str | None:
-        """Sinch's answer in a word, or None to ask again later."""
-        try:
-            batch = await self.client.cancel(batch_id)
-        except (Refused, Blocked) as error:
-            return str(error)
-        except SinchError as error:
-            log.warning("cancel_not_answered", batch_id=batch_id, why=str(error))
-            return None
-        if batch is None:
-            return "404 the batch is unknown"
-        return "canceled" if batch.canceled else "not canceled"
 
 
 def _entries(

@@ -6,6 +6,7 @@ from collections import deque
 import aiohttp
 import msgspec
 
+from infra.process.backoff import growing
 from infra.process.world import World
 from infra.sinch.simulator.outbox import Job, Outbox
 from infra.sinch.simulator.reports import at_text
@@ -18,6 +19,7 @@ _TOO_MANY = 429
 _SERVER_ERROR = 500
 _SUCCESS = range(200, 300)
 _SHOWN_BYTES = 2000  # of a body in the log
+LONGEST_RETRY_SECONDS = 81_920.0  # Sinch's last interval
 _PLAIN = {"Content-Type": "application/json", "User-Agent": "heliograph-sinch-simulator"}
 
 
@@ -163,7 +165,7 @@ class Deliverer:
             self.counts["lost"] += 1
             return None
         self.counts["retries"] += 1
-        seconds = self._settings.first_retry * 2.0 ** (job.tries - 1)
+        seconds = growing(job.tries, self._settings.first_retry, LONGEST_RETRY_SECONDS)
         self._outbox.put_off(job, seconds)
         return seconds
 

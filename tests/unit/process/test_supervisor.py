@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from infra.process.gone import is_gone, wait_gone
 from infra.process.ports import free_port
 from infra.process.supervisor import Program, ProgramFailed, Supervisor
-from infra.process.world import World
+from infra.process.world import SystemClock, World
 from tests.waiting import until
 
 SLEEP = "import time; time.sleep(600)"
@@ -138,3 +140,69 @@ async def test_nothing_stays_behind_after_kill_9(tmp_path: Path) -> None:
     process.kill()
     await process.wait()
     assert [await wait_gone(pid, within=5) for pid in pids] == [True, True, True]
+
+
+async def test_program_that_fails_for_hours_is_still_started_again(world: World, tmp_path: Path) -> None:
+    """1,100 ends in a row, three hours of one every ten seconds: the keeper lives and starts it once more (FAULTS B5)."""
+    clock = _Hurried()
+    output = tmp_path / "a"
+    program = Program("a", ("/nonexistent/program",), output)
+    supervisor = Supervisor(replace(world, clock=clock), [program])
+    supervisor._ready.add("a")  # it has been ready once; starting 1,100 real programs would take minutes
+    keeper = world.tasks.spawn("keep", supervisor._keep(program))
+    with patch("infra.process.supervisor.start_child", side_effect=OSError("no process to be had")):
+        await until(lambda: len(clock.waits) > 1_100 or keeper.done(), "it has failed 1,100 times", within=60)
+    assert not keeper.done()
+    assert (clock.waits[0], max(clock.waits)) == (0.1, 10.0)
+    await supervisor.stop(within=1)
+    keeper.cancel()
+
+
+class _Hurried(SystemClock):
+    """A clock on which no wait takes any time; each is noted."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """Note the wait."""
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+
+async def test_program_that_is_killed_on_its_way_up_is_started_again(make: Make) -> None:
+    """A kill from outside says nothing about a program: it may come more often than a program may fail by itself."""
+    port = free_port()
+    slow = f"import os, time; time.sleep(0.5); {SERVE}"
+    supervisor = make(("a", slow), ready_url=f"http://127.0.0.1:{port}/", arguments=(str(port),))
+    starting = asyncio.ensure_future(supervisor.start(within=60))
+    killed: set[int] = set()
+    while len(killed) < 5:
+        await until(lambda: supervisor.pids.get("a", 0) not in {0, *killed}, "it runs", within=15)
+        pid = supervisor.pids["a"]
+        killed.add(pid)
+        os.kill(pid, signal.SIGKILL)
+    await starting
+    assert not is_gone(supervisor.pids["a"])
+
+
+async def test_end_that_somebody_else_brought_about_is_not_counted(world: World, tmp_path: Path) -> None:
+    """While the servers it needs are away, a program may end as often as it likes before it is ready."""
+    program = Program(
+        "a", (sys.executable, "-c", "import sys; sys.exit(1)"), tmp_path / "a", ready_url="http://127.0.0.1:1/"
+    )
+    away = [True]
+    supervisor = Supervisor(world, [program], disturbed=lambda: away[0])
+    starting = asyncio.ensure_future(supervisor.start(within=60))
+    pids: set[int] = set()
+
+    def many_lives() -> bool:
+        pids.update(supervisor.pids.values())
+        return len(pids) > 4
+
+    await until(many_lives, "five lives", within=30)
+    assert not starting.done()
+    away[0] = False
+    with pytest.raises(ProgramFailed):
+        await starting
+    await supervisor.stop(within=1)

@@ -12,7 +12,7 @@ from infra.kafka.errors import EmbeddedError
 from infra.kafka.jars import class_path
 from infra.kafka.java import find_java
 from infra.kafka.occupant import note, occupant
-from infra.process.children import Child, start_child
+from infra.process.children import Child, Killed, start_child
 from infra.process.ports import PortTaken, free_port, is_free
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,8 @@ class EmbeddedKafka:
     async def start(self) -> str:
         """Start the broker and wait until it answers. Gives its bootstrap servers.
 
-        PortTaken, JarsUnavailable, EmbeddedError: it cannot be started, with words that say what to do.
+        PortTaken, JarsUnavailable, EmbeddedError: it cannot be started, with words that say what to do. Killed: somebody
+        else ended it on the way.
         """
         if (other := await occupant(self._home)) is not None:
             raise EmbeddedError(f"A Kafka already runs on the data in {self._home}: process {other}. Stop it first.")
@@ -144,11 +145,15 @@ class EmbeddedKafka:
         )
         child = await start_child(argv, name="kafka-format", output=self.output)
         if await child.wait() != 0:
+            if child.killed:
+                raise Killed("the program that formats Kafka's data was killed")
             raise EmbeddedError(f"Kafka could not format its data directory.\n{self._last_words()}")
 
     async def _wait_until_up(self, port: int) -> None:
         while not await _answers(port):
-            if not self._running().running:
+            if not (child := self._running()).running:
+                if child.killed:
+                    raise Killed("Kafka was killed while it started")
                 raise EmbeddedError(f"Kafka ended while starting.\n{self._last_words()}")
             await asyncio.sleep(POLL_SECONDS)
 

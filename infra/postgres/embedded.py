@@ -7,6 +7,7 @@ outlives a parent that was killed.
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ import asyncpg
 import structlog
 
 from infra.postgres.rootless import hand_over, unprivileged
-from infra.process.children import Child, start_child
+from infra.process.children import Child, Killed, start_child
 from infra.process.gone import is_gone, wait_gone
 from infra.process.ports import PortTaken, free_port, is_free
 
@@ -75,7 +76,10 @@ class EmbeddedPostgres:
         return self._child.pid if self._child and self._child.running else None
 
     async def start(self) -> str:
-        """Start the server, the first time make its data. Gives its DSN; an administrator's, with its password."""
+        """Start the server, the first time make its data. Gives its DSN; an administrator's, with its password.
+
+        PortTaken, PostgresFailed: it cannot be started. Killed: somebody else ended it on the way.
+        """
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._port is not None and not is_free(self._port):
             raise PortTaken(f"port {self._port} for PostgreSQL is taken by another program: free it or set another")
@@ -104,6 +108,8 @@ class EmbeddedPostgres:
 
     async def _initdb(self) -> None:
         """Make the data in a directory beside its place, so that a half-made one is never taken for data."""
+        for half_made in self._home.glob("data.new.*"):
+            shutil.rmtree(half_made)
         building = self._home / f"data.new.{os.getpid()}"
         building.mkdir(mode=0o700)
         hand_over(building)
@@ -111,6 +117,8 @@ class EmbeddedPostgres:
         argv = [str(binary("initdb")), *INITDB, f"--pwfile={self._password_file}", f"--pgdata={building}"]
         child = await start_child(unprivileged(argv, "KILL"), name="initdb", cwd=building, output=self._log)
         if await child.wait() != 0:
+            if child.killed:
+                raise Killed("initdb was killed")
             raise PostgresFailed(f"initdb failed:\n{self._log_tail()}")
         building.rename(self._data)
 
@@ -137,10 +145,17 @@ class EmbeddedPostgres:
                 tail = self._log_tail(log_start)
                 if "Address already in use" in tail:
                     raise PortTaken(f"port {port} for PostgreSQL is taken by another program: free it or set another")
+                if self._child is not None and self._child.killed:
+                    raise Killed("PostgreSQL was killed while it started")
                 raise PostgresFailed(f"PostgreSQL ended while starting:\n{tail}")
             try:
                 return await self._make_database(port)
-            except (OSError, asyncpg.CannotConnectNowError):
+            except (
+                OSError,
+                asyncpg.InterfaceError,
+                asyncpg.OperatorInterventionError,
+                asyncpg.PostgresConnectionError,
+            ):
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _make_database(self, port: int) -> None:

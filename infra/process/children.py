@@ -17,6 +17,10 @@ SHIM = Path(__file__).with_name("die_with_parent.py")
 KILLED_WITHIN_SECONDS = 5.0  # after SIGKILL only the kernel's own work is left
 
 
+class Killed(Exception):  # noqa: N818  named by what it says
+    """A program was ended by a signal that is not ours (`kill -9`, or the kernel when memory is short): start it again."""
+
+
 class Child:
     """One running program of ours."""
 
@@ -34,6 +38,11 @@ class Child:
     def running(self) -> bool:
         """True until the program's end has been seen."""
         return self._process.returncode is None
+
+    @property
+    def killed(self) -> bool:
+        """True when a signal has ended it."""
+        return (self._process.returncode or 0) < 0
 
     async def wait(self) -> int:
         """Wait for the end; gives the exit code, or minus the signal that ended it."""

@@ -19,13 +19,17 @@ class AlreadyRunning(Exception):  # noqa: N818  named by what it says
 
 
 class RunInfo(msgspec.Struct, frozen=True):
-    """`run.json`: base addresses without a trailing slash, bootstrap servers, DSN and process ids."""
+    """`run.json`: base addresses without a trailing slash, bootstrap servers, DSN and process ids.
+
+    It is there before anything answers; `ready` says that everything has been ready.
+    """
 
     api: str
     simulator: str | None
     kafka: str
     postgres: str
     processes: dict[str, int]
+    ready: bool = False
 
 
 @dataclass

@@ -12,12 +12,17 @@ SERVICE = "Services (started by `run`)"
 
 @app.command()
 def run(
-    *, demo: Annotated[bool, typer.Option(help="Send a small campaign once all is up (simulator only).")] = True
+    *,
+    demo: Annotated[bool, typer.Option(help="Send a small campaign once all is up (simulator only).")] = True,
+    demo_only: Annotated[
+        bool, typer.Option(help="Stop once it has ended; exit code 1 when it did not end well.")
+    ] = False,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C."""
-    from services.cli.run import run_everything
+    from services.cli.run import Demo, run_everything
 
-    run_everything(with_demo=demo)
+    shown = Demo.SHOWN if demo else Demo.NONE
+    run_everything(Demo.ONLY if demo_only else shown)
 
 
 @app.command()

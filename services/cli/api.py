@@ -1,7 +1,8 @@
 """A client of our own public API, for `send`, `status` and the demo: nothing here knows more than any client."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +15,16 @@ from infra.process.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
 FIRST_ERROR = 400
+SERVER_ERROR = 500
+LATER = frozenset({409, 429})  # the first try of the same request is still being worked on; too many at once
 
 
 class ApiRefused(Exception):  # noqa: N818  named by what it says
     """The API answered with a problem, or not at all; the text is for people."""
+
+
+class NoAnswer(ApiRefused):
+    """The API could not be reached, or said that it cannot answer at this moment: the same call may be made again."""
 
 
 class Api:
@@ -26,12 +33,15 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def send(self, recipients: Sequence[str], message: str, sender: str | None = None) -> SendAnswer:
-        """Send one message to some recipients."""
+    async def send(
+        self, recipients: Sequence[str], message: str, sender: str | None = None, key: str | None = None
+    ) -> SendAnswer:
+        """Send one message to some recipients. With `key` (Idempotency-Key) the call may be made again: one campaign."""
         body: dict[str, Any] = {"recipients": list(recipients), "message": message}
         if sender is not None:
             body["from"] = sender
-        return SendAnswer.model_validate(await self._call("POST", "/api/campaigns/send", body))
+        headers = {"Idempotency-Key": key} if key else {}
+        return SendAnswer.model_validate(await self._call("POST", "/api/campaigns/send", body, headers))
 
     async def campaign(self, campaign_id: str) -> CampaignAnswer:
         """One campaign."""
@@ -46,15 +56,18 @@ class Api:
         path = f"/api/campaigns/{quote(campaign_id, safe='')}/{verb}"
         return ControlAnswer.model_validate(await self._call("POST", path, {"reason": reason}))
 
-    async def _call(self, method: str, path: str, body: object = None) -> Any:
+    async def _call(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Any:
         try:
-            async with self._session.request(method, path, json=body) as response:
+            async with self._session.request(method, path, json=body, headers=headers) as response:
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ApiRefused(f"no answer from the API: {error}; does `heliograph run` run?") from error
+            raise NoAnswer(f"no answer from the API: {error}; does `heliograph run` run?") from error
         if response.status >= FIRST_ERROR:
             faults = "".join(f"\n  {fault.get('value')}: {fault.get('detail')}" for fault in answer.get("errors", ()))
-            raise ApiRefused(f"{answer.get('detail', response.reason)}{faults}")
+            refused = NoAnswer if response.status in LATER or response.status >= SERVER_ERROR else ApiRefused
+            raise refused(f"{answer.get('detail', response.reason)}{faults}")
         return answer
 
 

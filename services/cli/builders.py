@@ -1,5 +1,6 @@
 """Under `heliograph run`: a projector of its own for every build beside the current one, from its creation to its drop."""
 
+import contextlib
 from collections.abc import Mapping
 
 import asyncpg
@@ -28,14 +29,18 @@ async def keep_builds(dsn: str, environment: Mapping[str, str], home: Home, worl
         wanted = await _wanted(dsn, children)
         for number in wanted:
             if number not in children or not children[number].running:
-                children[number] = await start_child(
-                    [*COMMAND, "projector", "--build", str(number)],
-                    name=f"projector of build {number}",
-                    env=environment,
-                    output=home.log_file(f"projector-build-{number}"),
-                )
+                try:
+                    children[number] = await start_child(
+                        [*COMMAND, "projector", "--build", str(number)],
+                        name=f"projector of build {number}",
+                        env=environment,
+                        output=home.log_file(f"projector-build-{number}"),
+                    )
+                except OSError as error:  # no process or no file is to be had at this moment: at the next look
+                    log.error("builder_not_started", build=number, error=str(error))
         for number in children.keys() - wanted:
-            await children.pop(number).stop(STOP_SECONDS)
+            with contextlib.suppress(TimeoutError):  # it ends with us
+                await children.pop(number).stop(STOP_SECONDS)
 
 
 async def _wanted(dsn: str, children: Mapping[int, Child]) -> set[int]:

@@ -12,6 +12,7 @@ from infra.postgres.embedded import PostgresFailed
 from infra.postgres.migrations import MigrationRefused
 from infra.postgres.migrations import migrate as apply_migrations
 from infra.postgres.rootless import CannotDropPrivileges
+from infra.process.children import Killed
 from infra.process.home import AlreadyRunning, Home
 from infra.process.logs import configure_logging
 from infra.process.ports import PortTaken
@@ -24,7 +25,7 @@ from services.cli.screen import Screen, campaign_line
 from services.cli.service import FAILED, checked_settings
 
 FOR_PEOPLE = (
-    AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, LetterUnknown, LogError, MigrationRefused, PortTaken,
+    AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, Killed, LetterUnknown, LogError, MigrationRefused, PortTaken,
     PostgresFailed, ProgramFailed, TimeoutError, OSError, asyncpg.PostgresError,
 )  # fmt: skip
 """Errors whose text says what to do: shown without a trace."""

@@ -32,7 +32,7 @@ async def follow(files: Mapping[str, Path], show: Callable[[str, str], None], wo
     places = {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
     while True:
         for name, path in files.items():
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 places[name] = _show_new(name, path, places[name], show)
         await world.clock.sleep(POLL_SECONDS)
 

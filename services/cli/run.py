@@ -5,12 +5,17 @@ Started in this order: PostgreSQL and Kafka, tables and topics, services; stoppe
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from enum import Enum
+from io import TextIOWrapper
 
 import structlog
+import typer
 from pydantic import SecretStr
 
+from infra.kafka.provision import Provisioned
 from infra.postgres.migrations import migrate
 from infra.process.access import may_stand_open
 from infra.process.gone import wait_gone
@@ -18,7 +23,7 @@ from infra.process.home import Home, RunInfo
 from infra.process.settings import Settings
 from infra.process.supervisor import Supervisor
 from infra.process.world import World
-from services.cli.api import connect
+from services.cli.api import Api, connect
 from services.cli.builders import keep_builds
 from services.cli.commands import errors_shown, prepared
 from services.cli.demo import demo
@@ -27,6 +32,7 @@ from services.cli.follow import follow
 from services.cli.parts import Parts
 from services.cli.provision import make_topics
 from services.cli.screen import Screen
+from services.cli.service import FAILED
 from services.dispatcher.app import CALLBACK_PATH, callback_url
 
 log = structlog.get_logger(__name__)
@@ -36,14 +42,32 @@ SERVICES_STOP_SECONDS = 3.5  # of the ten that `run` has in all: then Kafka (4),
 LEFT_OVER_SECONDS = 5.0
 
 
-def run_everything(*, with_demo: bool) -> None:
+class Demo(Enum):
+    """What becomes of the demo campaign."""
+
+    NONE = "none"
+    SHOWN = "shown"
+    ONLY = "only"  # once it has ended, everything ends
+
+
+class DemoFailed(Exception):  # noqa: N818  named by what it says
+    """With `--demo-only`: the demo has not ended as it should."""
+
+
+def run_everything(what: Demo) -> None:
     """`heliograph run`. It alone needs the embedded servers' packages, which the container image leaves out."""
     settings = prepared()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not have our lines and bars
     with errors_shown():
-        asyncio.run(run(settings, Screen(), with_demo=with_demo))
+        try:
+            asyncio.run(run(settings, Screen(), what))
+        except DemoFailed:
+            raise typer.Exit(FAILED) from None
 
 
-async def run(settings: Settings, screen: Screen, *, with_demo: bool) -> None:
+async def run(settings: Settings, screen: Screen, what: Demo) -> None:
     """Bring everything up and stay until SIGINT or SIGTERM. What cannot start is raised, and nothing stays behind."""
     home = Home(settings.heliograph_home.absolute())
     home.own()
@@ -53,7 +77,7 @@ async def run(settings: Settings, screen: Screen, *, with_demo: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, _stop_once(main, screen))
     try:
         async with AsyncExitStack() as stack:
-            await Running(settings, screen, home, World(), stack).stay(with_demo=with_demo)
+            await Running(settings, screen, home, World(), stack).stay(what)
     except asyncio.CancelledError:
         screen.say("Stopped.")
 
@@ -81,10 +105,11 @@ class Running:
         self._parts = Parts(settings, home.path, world, self._write_run)
         self._supervisor: Supervisor | None = None
         self._fleet: Fleet | None = None
-        self._ready = False
+        self._looking: list[asyncio.Task[None]] = []
+        self._stopping = self._ready = False
 
-    async def stay(self, *, with_demo: bool) -> None:
-        """Start everything, say where it is, show the demo, stay."""
+    async def stay(self, what: Demo) -> None:
+        """Start everything, say where it is, show the demo, stay: from there on nothing ends it but a signal."""
         await self._wait_for_left_overs()
         shared = self._keys()
         fleet = plan(self._settings, self._home, shared)  # early: a taken port is known before anything starts
@@ -92,8 +117,11 @@ class Running:
         fleet = plan(self._settings, self._home, shared)
         await self._start_services(fleet)
         self._announce(fleet)
-        if with_demo and fleet.simulator is not None:
-            await self._show_demo()
+        ended = what is not Demo.NONE and await self._show_demo(fleet)
+        if what is Demo.ONLY:
+            if not ended:
+                raise DemoFailed
+            return
         self._screen.say("Running. Ctrl-C stops everything.")
         raise await self._world.tasks.wait_failed()
 
@@ -132,41 +160,51 @@ class Running:
         self._stack.push_async_callback(self._parts.stop)
         await self._parts.start()
         servers = {"KAFKA_BOOTSTRAP_SERVERS": self._parts.kafka, "DATABASE_URL": self._parts.postgres}
-        await migrate(self._parts.postgres)
-        topics = await make_topics(
-            self._settings.model_copy(update={"kafka_bootstrap_servers": self._parts.kafka}),
-            **({"default_replication": 1} if self._parts.own_kafka else {}),
-        )
+        await self._parts.undisturbed(lambda: migrate(self._parts.postgres))
+        topics = await self._parts.undisturbed(self._make_topics)
         for sentence in topics.drift:
             self._screen.service_line("topics", sentence)
         return servers
 
+    async def _make_topics(self) -> Provisioned:
+        return await make_topics(
+            self._settings.model_copy(update={"kafka_bootstrap_servers": self._parts.kafka}),
+            **({"default_replication": 1} if self._parts.own_kafka else {}),
+        )
+
     async def _start_services(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._supervisor = supervisor = Supervisor(self._world, fleet.programs, lambda _: self._write_run())
+        self._supervisor = supervisor = Supervisor(
+            self._world, fleet.programs, lambda _: self._write_run(), disturbed=lambda: self._parts.disturbed
+        )
         self._stack.push_async_callback(self._stop_services)
+        self._write_run()  # before anything answers: who finds the API ready finds the file as well
         files = {program.name: program.output for program in fleet.programs}
-        self._world.tasks.spawn("follow", follow(files, self._screen.service_line, self._world))
+        self._looking = [self._world.tasks.spawn("follow", follow(files, self._screen.service_line, self._world))]
         self._screen.say("Starting the services …")
         await supervisor.start(READY_SECONDS)
         environment = next(program.env for program in fleet.programs if program.name == "projector") or {}
         environment = {**environment, "METRICS_PORT": "0"}
-        self._world.tasks.spawn("builds", keep_builds(self._parts.postgres, environment, self._home, self._world))
+        builds = keep_builds(self._parts.postgres, environment, self._home, self._world)
+        self._looking.append(self._world.tasks.spawn("builds", builds))
         self._ready = True
         self._write_run()
 
     async def _stop_services(self) -> None:
-        self._ready = False
+        self._stopping = True
         self._home.forget_run()
+        for task in self._looking:
+            task.cancel()
         if self._supervisor is not None:
             await self._supervisor.stop(SERVICES_STOP_SECONDS)
 
     def _write_run(self) -> None:
-        """Say where everything is; from the moment that all is ready until it is being stopped."""
-        if self._ready and self._fleet is not None and self._supervisor is not None:
+        """Say where everything is, from before the services start until they are being stopped."""
+        if not self._stopping and self._fleet is not None and self._supervisor is not None:
             pids = {**self._parts.pids, **self._supervisor.pids}
             fleet, parts = self._fleet, self._parts
-            self._home.write_run(RunInfo(fleet.api, fleet.simulator, parts.kafka, parts.postgres, pids))
+            info = RunInfo(fleet.api, fleet.simulator, parts.kafka, parts.postgres, pids, self._ready)
+            self._home.write_run(info)
 
     def _announce(self, fleet: Fleet) -> None:
         places = {"API": fleet.api, "API pages": f"{fleet.api}/docs"}
@@ -175,9 +213,27 @@ class Running:
         places |= {"Kafka": self._parts.kafka, "PostgreSQL": self._parts.postgres}
         self._screen.places({**places, "Logs": str(self._home.path / "logs")})
 
-    async def _show_demo(self) -> None:
+    async def _show_demo(self, fleet: Fleet) -> bool:
+        """The demo, if there is a simulator to take it; whatever becomes of it, what runs goes on. True: it ended well."""
+        if fleet.simulator is None:
+            return False
         self._screen.say("A demo campaign, through the public API:")
-        async with connect(self._settings) as api:
-            with self._screen.progress() as progress:
-                ended = await demo(api, self._world, progress.show)
+        try:
+            async with connect(self._settings, fleet.api) as api:
+                while (ended := await self._one_demo(api)) is None:
+                    self._screen.say(
+                        "The simulator was started anew, and what it had taken is gone. The demo, once more:"
+                    )
+        except Exception as error:  # noqa: BLE001  it is a look, and no look may end what it looks at
+            self._screen.say(f"The demo could not be shown to its end: {error}")
+            return False
         self._screen.say("Every message has its final status." if ended else "The demo has not ended: see the logs.")
+        return ended
+
+    async def _one_demo(self, api: Api) -> bool | None:
+        """True: ended, False: not in time, None: the simulator ended meanwhile, which keeps its messages in memory."""
+        supervisor = self._supervisor
+        assert supervisor is not None
+        taker = supervisor.pids.get("simulator")
+        with self._screen.progress() as progress:
+            return await demo(api, self._world, progress.show, lambda: supervisor.pids.get("simulator") != taker)

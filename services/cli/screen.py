@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -14,11 +14,26 @@ BAR_CELLS = 40
 COLOURS = {"delivered": "green", "failed": "red", "rejected": "red", "expired": "red", "pending": "dim"}
 
 
+class Unbreakable(Console):
+    """A console that says nothing more once nobody reads it: what `run` keeps does not depend on who looks on."""
+
+    def on_broken_pipe(self) -> None:
+        """The reader has gone (`heliograph run | head`); rich would end the process."""
+        self.quiet = True
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Show something, if that can be."""
+        try:
+            super().print(*objects, **options)
+        except (OSError, ValueError):  # a terminal that was closed, a full disk, letters that it does not have
+            self.quiet = True
+
+
 class Screen:
     """The terminal, or what stands in for it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Unbreakable(highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line, as it is."""

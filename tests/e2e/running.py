@@ -94,4 +94,4 @@ async def running(home: Path, **settings: str) -> AsyncIterator[System]:
 
 async def _is_up(system: System) -> bool:
     assert system.child.running, "heliograph run has ended"
-    return "api" in system.info()
+    return bool(system.info().get("ready"))

@@ -44,7 +44,10 @@ class Run:
 
     async def wait_ready(self) -> None:
         """Wait until everything is up."""
-        await until(lambda: self.info is not None or self.process.returncode is not None, "run.json", READY_SECONDS)
+        await until(
+            lambda: (self.info is not None and self.info.ready) or self.process.returncode is not None,
+            "everything is ready", READY_SECONDS,
+        )  # fmt: skip
         assert self.process.returncode is None, (await self.output())[-2000:]
 
     async def output(self) -> str:
@@ -143,15 +146,34 @@ async def test_killed_part_comes_back(running: Run, name: str) -> None:
         return after != before and not is_gone(after)
 
     async def is_ready() -> bool:
-        async with aiohttp.ClientSession(running.ready().api) as session:
-            try:
-                async with session.get("/readyz") as response:
-                    return response.status == 200
-            except aiohttp.ClientError:
-                return False
+        return await _status(f"{running.ready().api}/readyz") == 200
 
     await until(is_back, f"{name} runs again", 30)
     await until(is_ready, "the API is ready again", 30)
+
+
+async def test_file_is_there_before_the_api_is_ready(tmp_path: Path) -> None:
+    """Who finds /readyz at 200 finds run.json as well, with the API in it (FAULTS J2)."""
+    run = await _start(tmp_path / "home")
+
+    async def is_ready() -> bool:
+        return await _status(f"http://127.0.0.1:{run.port}/readyz") == 200
+
+    await until(is_ready, "the API is ready", READY_SECONDS)
+    info = run.ready()
+    assert info.api == f"http://127.0.0.1:{run.port}"
+    run.process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(run.process.wait(), 20) == 0
+
+
+async def _status(address: str) -> int:
+    """The status of an answer, 0 for none."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            async with session.get(address) as response:
+                return response.status
+        except aiohttp.ClientError:
+            return 0
 
 
 @pytest.mark.faults

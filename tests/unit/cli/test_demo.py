@@ -10,7 +10,7 @@ from contracts.http.campaigns import CampaignAnswer
 from infra.process.world import World
 from infra.sinch.simulator.fates import Fates
 from infra.sinch.simulator.rules import Rules
-from services.cli.api import Api
+from services.cli.api import Api, ApiRefused, NoAnswer
 from services.cli.demo import DELIVERED, NOT_DELIVERED, watch
 from services.cli.screen import campaign_line
 
@@ -29,12 +29,15 @@ def _campaign(status: str, projected: bool = True, **counts: int) -> CampaignAns
 class _Answers(Api):
     """The API, giving prepared answers, the last one for ever."""
 
-    def __init__(self, *answers: CampaignAnswer) -> None:
+    def __init__(self, *answers: CampaignAnswer | ApiRefused) -> None:
         self._answers = list(answers)
 
     async def campaign(self, campaign_id: str) -> CampaignAnswer:
         assert campaign_id == str(ID)
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, ApiRefused):
+            raise answer
+        return answer
 
 
 @pytest.mark.parametrize(("numbers", "delivered"), [(DELIVERED, True), (NOT_DELIVERED, False)])
@@ -64,3 +67,23 @@ async def test_campaign_that_does_not_end_is_given_up(world: World) -> None:
 async def test_end_counts_only_when_the_tables_have_caught_up(world: World) -> None:
     """While the tables lag behind the log, no status is the last one."""
     assert not await watch(_Answers(_campaign("completed", projected=False)), str(ID), world, lambda _: None, within=0)
+
+
+async def test_api_that_is_away_for_a_moment_does_not_end_the_demo(world: World) -> None:
+    """What kills the API while the demo is shown is only waited out (FAULTS J5)."""
+    api = _Answers(NoAnswer("killed"), _campaign("sending", pending=3), NoAnswer("killed"), _campaign("completed"))
+    shown: list[str] = []
+    assert await watch(api, str(ID), world, lambda campaign: shown.append(campaign.status), within=10)
+    assert shown == ["sending", "completed"]
+
+
+async def test_api_that_stays_away_is_given_up(world: World) -> None:
+    """An API that never answers is not asked for ever, and a refusal is no silence."""
+    for answer in (NoAnswer("away"), ApiRefused("no such campaign")):
+        with pytest.raises(ApiRefused, match=str(answer)):
+            await watch(_Answers(answer), str(ID), world, lambda _: None, within=0)
+
+
+async def test_demo_whose_simulator_is_gone_is_known_as_lost(world: World) -> None:
+    """A simulator that was started anew knows nothing of the campaign: it is not waited for."""
+    assert await watch(_Answers(_campaign("sent")), str(ID), world, lambda _: None, 60, lost=lambda: True) is None

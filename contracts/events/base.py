@@ -44,12 +44,12 @@ def unsound(event: Event) -> str | None:
 
     Not part of decoding: patterns would double its time, and most readers hand the values to a database that checks.
     """
-    if not _is_id(event.event_id):
+    if not is_id(event.event_id):
         return f"event_id {event.event_id!r} is not a UUID"
-    if not _is_moment(event.occurred_at):
+    if not is_moment(event.occurred_at):
         return f"occurred_at {event.occurred_at!r} is not a moment"
     at = getattr(event, "at", None)
-    if at is not None and at is not event.occurred_at and not _is_moment(at):
+    if at is not None and at is not event.occurred_at and not is_moment(at):
         return f"at {at!r} is not a moment"
     return None
 
@@ -88,10 +88,11 @@ def _hours(text: bytes, texts: Sequence[str]) -> set[str]:
 
 @lru_cache(maxsize=1024)
 def _is_hour(text: str) -> bool:
-    return _is_moment(f"{text}:00:00.000Z")
+    return is_moment(f"{text}:00:00.000Z")
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether it is a UUID in its usual form."""
     try:
         return (
             text[8] == text[13] == text[18] == text[23] == "-" and len(bytes.fromhex(text.replace("-", ""))) == ID_BYTES
@@ -100,7 +101,8 @@ def _is_id(text: str) -> bool:
         return False
 
 
-def _is_moment(text: str) -> bool:
+def is_moment(text: str) -> bool:
+    """Whether it is a moment that exists, in our form."""
     try:
         datetime.fromisoformat(text)  # which knows the calendar, and more forms than ours
     except ValueError:

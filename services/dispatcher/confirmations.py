@@ -18,6 +18,8 @@ from infra.process.world import iso
 WITHIN = timedelta(hours=1)
 """A confirmation that comes later is not sent: nobody remembers what it answers, and a log read anew is full of replies."""
 ACTOR = "dispatcher"
+LONGEST_SENDER = 64
+"""Characters of a number or a name: what is longer is neither, and the usual sender answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Confirmations:
             body=text,
             recipients=[reply.recipient],
             name=name,
-            sender=reply.originator or None,
+            sender=reply.originator if 0 < len(reply.originator) <= LONGEST_SENDER else None,
             expire_at=iso(received_at + WITHIN),
             priority=HIGHEST_PRIORITY,
             confirms=reply.event_id,

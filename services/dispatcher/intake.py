@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from contracts import topics
-from contracts.events import DeadLetter, RecipientOptedOut, UnreadableEventError, decode, encode
+from contracts.events import AnyEvent, RecipientOptedOut, UnreadableEventError, decode, encode
 from contracts.identity import Reference, derived_id, pseudonym
 from infra.kafka.log import Entry, KafkaConnection, LogUnavailable, Partition, Reader, Record
 from infra.postgres.marks import mark_of, verify
 from infra.postgres.offsets import Step
+from infra.postgres.refusals import REFUSALS
+from infra.process.masking import mask_loose
 from infra.process.metrics import DEAD_LETTERS
-from infra.process.world import World, iso
+from infra.process.world import World
 from services.dispatcher import offers
 from services.dispatcher.confirmations import Confirmations
+from services.dispatcher.fits import misfit
 from services.dispatcher.intake_store import IntakeStore, Noted
 from services.dispatcher.readers import Readers
-from services.dispatcher.say import Voice
+from services.dispatcher.say import Voice, dead_letter
 from services.dispatcher.taken import Taken
 
 log = structlog.get_logger(__name__)
@@ -27,9 +30,11 @@ IDLE_SECONDS = 0.1
 ENDS_SECONDS = 0.1
 COMMIT_SECONDS = 1.0
 """Between two looks at the log's ends."""
-MOST_DEAD_BYTES = 500_000  # of a dead letter; base64 makes it a third longer
 REMEDY = "Restore the right topic, or a database that is not ahead of it (docs/operations.md, Backup and restore)."
 READ = tuple(topic.name for topic in topics.TOPICS if "dispatcher" in topic.read_by)
+
+Read = tuple[Partition, Record, AnyEvent | None]
+"""A record and its event; None: it is kept as a dead letter and has no effect."""
 
 
 class Intake:
@@ -76,23 +81,54 @@ class Intake:
             await self._note_ends()
 
     async def _take_in(self, records: Mapping[Partition, Sequence[Record]]) -> None:
-        taken = Taken()
+        await self._write_or_divide(dict(self._next), await self._read(records))
+
+    async def _read(self, records: Mapping[Partition, Sequence[Record]]) -> list[Read]:
+        """The records' events; one that cannot be read, or worked with, is kept as a dead letter and the rest go on."""
+        read = list[Read]()
         for partition, some in records.items():
             for record in some:
-                await self._take(taken, partition, record)
-        last = {partition: some[-1] for partition, some in records.items()}
-        steps = {p: Step(self._next[p], record.offset + 1, mark_of(record)) for p, record in last.items()}
+                try:
+                    event: AnyEvent | None = decode(record.value)
+                    wrong = misfit(event) if event is not None else None
+                except UnreadableEventError as error:
+                    wrong = str(error)
+                if wrong is not None:
+                    event = None
+                    await self._bury("record_unreadable", partition, record, wrong)
+                read.append((partition, record, event))
+        return read
+
+    async def _write_or_divide(self, expected: dict[Partition, int], read: Sequence[Read]) -> None:
+        """Take these in; where a value is refused, in halves, down to the record that has it: it is kept as a dead letter.
+
+        Only what the value is to blame for: a lost connection, a full disk or a deadlock ends us, and buries nothing.
+        """
+        try:
+            await self._write(expected, read)
+        except REFUSALS as error:
+            if len(read) > 1:
+                middle = len(read) // 2
+                await self._write_or_divide(expected, read[:middle])
+                await self._write_or_divide(expected, read[middle:])
+                return
+            partition, record, _ = read[0]
+            await self._bury("record_refused", partition, record, f"{type(error).__name__}: {error}".partition("\n")[0])
+            await self._write(expected, [(partition, record, None)])
+
+    async def _write(self, expected: dict[Partition, int], read: Sequence[Read]) -> None:
+        """One transaction: what these say, and the offsets behind them."""
+        taken, last = Taken(), dict[Partition, Record]()
+        for partition, record, event in read:
+            last[partition] = record
+            if event is not None:
+                taken.take(event, record.value or b"")
+        steps = {p: Step(expected[p], record.offset + 1, mark_of(record)) for p, record in last.items()}
         await self._say_opt_outs(taken)
         await self._store.take_in(taken, steps, self._say)
-        self._next.update({p: step.following for p, step in steps.items()})
-
-    async def _take(self, taken: Taken, partition: Partition, record: Record) -> None:
-        """One record; one that cannot be read is kept as a dead letter and the rest go on."""
-        raw = record.value or b""
-        try:
-            taken.take(decode(raw), raw)
-        except UnreadableEventError as error:
-            await self._bury(partition, record.offset, raw, str(error))
+        following = {p: step.following for p, step in steps.items()}
+        expected.update(following)
+        self._next.update(following)
 
     async def _note_ends(self) -> None:
         """Note how far the log goes now: once we are there, nothing older is unread."""
@@ -143,20 +179,12 @@ class Intake:
             entries.append(Entry(topics.CONSENT, pseudonym(report.recipient, self._privacy_key), encode(event)))
         await self._voice.say(*entries)
 
-    async def _bury(self, partition: Partition, offset: int, raw: bytes, reason: str) -> None:
-        log.error(
-            "record_unreadable", topic=partition.topic, partition=partition.partition, offset=offset, reason=reason
-        )
+    async def _bury(self, what: str, partition: Partition, record: Record, reason: str) -> None:
+        """Keep it as a dead letter, which has an id by its place: said twice, it is one."""
+        reason = mask_loose(reason)
+        log.error(what, topic=partition.topic, partition=partition.partition, offset=record.offset, reason=reason)
         DEAD_LETTERS.labels("record").inc()
-        letter = DeadLetter(
-            event_id=derived_id("DeadLetter", *partition, offset),
-            occurred_at=iso(self._clock.wall()),
-            origin=partition.topic,
-            partition=partition.partition,
-            offset=offset,
-            reason=reason,
-            raw=raw[:MOST_DEAD_BYTES],
-            truncated=len(raw) > MOST_DEAD_BYTES,
+        place = partition.partition, record.offset
+        await self._voice.say(
+            dead_letter(partition.topic, record.value or b"", reason, self._clock.wall(), place=place)
         )
-        key = f"{partition.topic}.{partition.partition}"
-        await self._voice.say(Entry(topics.DEAD_LETTERS, key, encode(letter)))

@@ -9,6 +9,7 @@ import asyncpg
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets, Step, Stored
 from infra.postgres.pool import SERVER_SETTINGS, Connection
+from infra.postgres.refusals import REFUSALS
 from infra.postgres.together import Statement, together
 from services.projector import builds
 from services.projector.fold import Changes
@@ -29,11 +30,6 @@ from services.projector.projections.batches import Batch, BatchKey
 
 PROBE_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """The staged rows have no statistics: left alone, the planner may read the whole table for five thousand rows."""
-
-REFUSALS = (
-    asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError, ValueError,
-)  # fmt: skip
-"""What PostgreSQL, or asyncpg before it, says to a value that does not fit. Everything else passes, or wants a person."""
 
 OFFSETS = Offsets("projector_offsets")
 MOST_BATCHES = 10_000  # remembered, about a kilobyte each

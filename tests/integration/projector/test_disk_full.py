@@ -7,8 +7,8 @@ import pytest
 
 from infra.kafka.log import Appender, KafkaConnection
 from infra.postgres import embedded
+from infra.postgres.refusals import REFUSALS
 from infra.process.world import World
-from services.projector.store import REFUSALS
 from tests.integration.projector.comparing import assert_nothing_is_parked
 from tests.integration.projector.disks import limit_files, small_disk
 from tests.integration.projector.other_facts import other_facts

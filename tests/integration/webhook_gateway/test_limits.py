@@ -16,6 +16,7 @@ from services.webhook_gateway.translate import Translator
 from tests.integration.webhook_gateway.conftest import PATH, Client, Start
 from tests.integration.webhook_gateway.test_origin import SIGNED, TO
 from tests.reading import events_of
+from tests.unit.webhook_gateway.test_bounds import STOP as REPLY
 from tests.unit.webhook_gateway.test_translate import FULL, REPORT
 
 
@@ -28,12 +29,12 @@ async def raw_connection(client: Client) -> tuple[asyncio.StreamReader, asyncio.
 @pytest.mark.parametrize(
     "body",
     [
-        REPORT | {"beam": "x" * 1_030_000},
-        FULL | {"client_reference": "x" * 900_000, "statuses": [
-            {"code": 0, "count": 2000, "status": "Delivered", "recipients": [str(12010000000 + n) for n in range(2000)]},
+        REPLY | {"body": "x" * 1_030_000},
+        FULL | {"client_reference": "\x01" * 128, "batch_id": "\x01" * 128, "statuses": [
+            {"code": 0, "count": 20000, "status": "\x01" * 64, "recipients": [str(12010000000 + n) for n in range(20000)]},
         ]},
     ],
-    ids=["one event above a record's size", "a small body that would become gigabytes"],
+    ids=["one event above a record's size", "a small body that would become many megabytes"],
 )  # fmt: skip
 async def test_what_does_not_fit_into_records_is_kept_as_a_dead_letter(
     start: Start, kafka: KafkaConnection, body: dict[str, object]

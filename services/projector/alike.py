@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from contracts.events import DeliveryReported
 from contracts.statuses import DELIVERED_RANK, standing_of
+from services.projector.bounds import code_of, parts_of
 from services.projector.lattice import Height, Words
 from services.projector.projections.history import FIELD, plain
 from services.projector.projections.messages import ChunkFacts
@@ -24,12 +25,15 @@ class Alike(NamedTuple):
 
 def alike_of(event: DeliveryReported, facts: ChunkFacts | None) -> Alike:
     """What all reports like this one have in common; without `facts` they are orphans."""
-    standing = standing_of(event.status)
-    end = (event.code, event.attempt, standing.rank, event.part, "DeliveryReported", plain(event.status), event.source)
+    standing, code = standing_of(event.status), code_of(event.code)
+    end = (
+        code, event.attempt, standing.rank, plain(event.part), "DeliveryReported", plain(event.status),
+        plain(event.source),
+    )  # fmt: skip
     return Alike(
         facts or ChunkFacts(),
         Height(standing.rank == DELIVERED_RANK, event.attempt or 0, event.part, standing.rank),
-        Words(standing.status, event.status, event.code, event.parts or 0, event.batch_id),
+        Words(standing.status, event.status, code, parts_of(event.parts), event.batch_id),
         "".join(f"{FIELD}{one}" for one in end),
         rare=facts is None or event.attempt != 1 or is_foreign(event),
     )

@@ -1,10 +1,13 @@
 """Records that cannot be folded: each is parked as an event of its own, and the rest go on.
 
-Order does not matter to the lattice, so nothing waits for a parked record. Too many of them stop the projector: wrong
-code must not park the world. What was decided about records stands in `projection-control`, which is read whole before
+Order does not matter to the lattice, so nothing waits for a parked record. Too many kinds of them stop the projector, and
+so do many whose type it does not know: wrong code must not park the world. A value that only the database refuses is no
+sign of wrong code, however many have one. What was decided about records stands in `projection-control`, which is read whole before
 anything is folded, so that a rebuild repeats it: a dropped record has no effect, whatever code reads it.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,14 +17,21 @@ from contracts import topics
 from contracts.events import AnyEvent, RecordDropped, RecordParked, RecordRetried, UnreadableEventError, decode, encode
 from contracts.identity import derived_id
 from infra.kafka.log import Appender, Entry, KafkaConnection, Partition, Record, scan
+from infra.process.masking import mask_loose
 from infra.process.metrics import RECORDS_PARKED
 from infra.process.world import Clock, iso
 
 log = structlog.get_logger(__name__)
 
-MOST_PARKED = 100
+MOST_KINDS = 20
 """Undecided at a time. More is a defect of this code or of a writer, and wants a person."""
+MOST_UNKNOWN = 100
+"""Undecided records of types that this code does not know: it is older than what writes the log."""
+REFUSED = "the database refuses a value"
+"""How the reason of such a record begins."""
+UNKNOWN = "a type that is not known"
 APPEND_SECONDS = 10.0
+MOST_REASON = 1_000  # characters
 
 Place = tuple[str, int, int]
 """(topic without prefix, partition, offset)."""
@@ -31,11 +41,28 @@ class TooManyParked(Exception):  # noqa: N818 - named by what it says
     """Stop: a projector that cannot read this much is the wrong projector."""
 
 
+_TYPE = re.compile(rb'"type": ?"([A-Za-z]{1,40}\.v[0-9]{1,4})"')
+_PARTICULAR = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9]+\b")
+
+
+def described(value: bytes | None, reason: str) -> str:
+    """The reason, behind the type that the record claims to have."""
+    found = _TYPE.search(value or b"")
+    return f"{found[1].decode()}: {reason}" if found else reason
+
+
+def kind_of(reason: str) -> str | None:
+    """What reasons like this one have in common: type and class; None for one that is no sign of wrong code."""
+    if reason.startswith(REFUSED) or reason.partition(": ")[2].startswith(REFUSED):
+        return None
+    return UNKNOWN if "`$.type`" in reason else _PARTICULAR.sub("…", reason)[:200]
+
+
 @dataclass(slots=True)
 class Decisions:
-    """What `projection-control` says about records: parked and undecided, or dropped."""
+    """What `projection-control` says about records: parked and undecided, each with its kind, or dropped."""
 
-    parked: set[Place] = field(default_factory=set)
+    parked: dict[Place, str | None] = field(default_factory=dict)
     dropped: set[Place] = field(default_factory=set)
 
     def take(self, value: bytes | None) -> None:
@@ -50,12 +77,19 @@ class Decisions:
         if not isinstance(event, RecordParked | RecordRetried | RecordDropped):
             return
         place = (event.topic, event.partition, event.offset)
-        self.parked.discard(place)
+        self.parked.pop(place, None)
         self.dropped.discard(place)
         if isinstance(event, RecordParked):
-            self.parked.add(place)
+            self.parked[place] = kind_of(event.reason)
         elif isinstance(event, RecordDropped):
             self.dropped.add(place)
+
+    def too_many(self) -> str:
+        """Why this is the wrong code; empty when it is not."""
+        kinds = Counter(kind for kind in self.parked.values() if kind is not None)
+        if kinds[UNKNOWN] > MOST_UNKNOWN:
+            return f"more than {MOST_UNKNOWN} records are of types that this program does not know"
+        return f"records of more than {MOST_KINDS} kinds cannot be folded" if len(kinds) > MOST_KINDS else ""
 
     @classmethod
     async def load(cls, connection: KafkaConnection) -> "Decisions":
@@ -71,11 +105,10 @@ class Decisions:
 class Parking:
     """Parks records, and counts the undecided ones."""
 
-    def __init__(self, appender: Appender, clock: Clock, decisions: Decisions, most: int = MOST_PARKED) -> None:
+    def __init__(self, appender: Appender, clock: Clock, decisions: Decisions) -> None:
         self._appender = appender
         self._clock = clock
         self._decisions = decisions
-        self._most = most
 
     def learn(self, events: Sequence[AnyEvent | None]) -> None:
         """Decisions that were read while folding."""
@@ -107,13 +140,14 @@ class Parking:
         place = (*partition, record.offset)
         if place in self._decisions.parked and not again:
             return
-        self._decisions.parked.add(place)
-        log.error("record_parked", topic=place[0], partition=place[1], offset=place[2], reason=reason)
+        reason = described(record.value, reason)[:MOST_REASON]
+        self._decisions.parked[place] = kind_of(reason)
+        log.error("record_parked", topic=place[0], partition=place[1], offset=place[2], reason=mask_loose(reason))
         RECORDS_PARKED.labels(partition.topic).inc()
-        if len(self._decisions.parked) > self._most:
+        if why := self._decisions.too_many():
             raise TooManyParked(
-                f"more than {self._most} records cannot be folded; the last: {reason}. Look at them with `heliograph "
-                f"parked list`: this program may be older than what writes the log."
+                f"{why}; the last: {mask_loose(reason)}. Look at them with `heliograph parked list`: this program may be "
+                f"older than what writes the log."
             )
         event = RecordParked(
             event_id=derived_id("RecordParked", *place, again),
@@ -121,7 +155,7 @@ class Parking:
             topic=partition.topic,
             partition=partition.partition,
             offset=record.offset,
-            reason=reason[:1000],
+            reason=reason,
             actor="projector",
         )
         key = f"{partition.topic}.{partition.partition}"

@@ -12,8 +12,9 @@ from infra.postgres.pool import SERVER_SETTINGS, Connection
 from infra.postgres.refusals import REFUSALS
 from infra.postgres.together import Statement, together
 from services.projector import builds
+from services.projector.bounds import require_one_form
 from services.projector.fold import Changes
-from services.projector.parking import Place
+from services.projector.parking import REFUSED, Place
 from services.projector.projections import (
     batches,
     campaign_control,
@@ -99,12 +100,13 @@ class Store:
         except BaseException as error:
             self._batches.clear()  # some were changed by what is not committed
             if isinstance(error, REFUSALS):
-                raise BadRecord(f"{type(error).__name__}: {error}") from error
+                raise BadRecord(f"{REFUSED}: {type(error).__name__}: {error}") from error
             raise
         if len(self._batches) > MOST_BATCHES:
             self._batches.clear()
 
     async def _write(self, changes: Changes) -> None:
+        require_one_form(campaign_id for campaign_id, _ in changes.partition_of)
         connection, rows = self._connection, changes.prepared()
         moved = await messages.apply(connection, changes.messages, rows.messages)
         counted = await self._counted(changes, moved)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contracts.events import CampaignRequested
 from infra.postgres.together import Statement
+from services.projector.bounds import existing
 
 CampaignKey = tuple[str, int]
 """(campaign_id, partition)."""
@@ -42,7 +43,7 @@ def save(requested: Mapping[CampaignKey, Requested], chunks_seen: Counter[Campai
         [e.name for e in events],
         [e.body for e in events],
         [e.sender for e in events],
-        [e.send_at or "" for e in events],
+        [existing(e.send_at) if e.send_at else "" for e in events],
         [r.requested_at for r in requested.values()],
         [e.chunks for e in events],
         [chunks_seen[key] for key in requested],

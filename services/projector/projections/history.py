@@ -29,7 +29,7 @@ def plain(text: str) -> str:
 def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) -> list[str]:
     """A line for each recipient of an event of ours; `rank` 0 where it says no status of the message."""
     head = f"{event.event_id}{FIELD}{event.occurred_at}{FIELD}{logged_ms}{FIELD}{FIELD}{event.attempt}{FIELD}{rank}"
-    tail = f"{event.part}{FIELD}{type(event).__name__}{FIELD}{plain(status)}{FIELD}{plain(detail)}"
+    tail = f"{plain(event.part)}{FIELD}{type(event).__name__}{FIELD}{plain(status)}{FIELD}{plain(detail)}"
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 
 

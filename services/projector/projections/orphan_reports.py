@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from contracts.events import DeliveryReported
 from infra.postgres.pool import Connection
+from services.projector.bounds import code_of
 
 SAVE = """
 INSERT INTO orphan_reports AS o (event_id, batch_id, recipient, status, code, reported_at, logged_at, seen, settled)
@@ -29,7 +30,17 @@ async def save(
         await connection.executemany(
             SAVE,
             [
-                (r.event_id, r.batch_id, r.recipient, r.status, r.code, r.at or r.occurred_at, logged_at, seen, found)
+                (
+                    r.event_id,
+                    r.batch_id,
+                    r.recipient,
+                    r.status,
+                    code_of(r.code),
+                    r.at or r.occurred_at,
+                    logged_at,
+                    seen,
+                    found,
+                )
                 for r, logged_at, seen, found in rows
             ],
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from contracts.events import InboundReceived, RecipientOptedIn, RecipientOptedOut
 from infra.postgres.pool import Connection
+from services.projector.bounds import existing
 
 SAVE_CONSENT = """
 INSERT INTO recipients AS r (phone, is_opted_out, decided_at, source)
@@ -25,12 +26,14 @@ VALUES ($1, $2::text::bigint, $3, $4, $5, $6, $7::text::timestamptz) ON CONFLICT
 async def save_consent(connection: Connection, events: Sequence[RecipientOptedOut | RecipientOptedIn]) -> None:
     """Join these decisions into the table."""
     if events:
-        rows = [(e.recipient, isinstance(e, RecipientOptedOut), e.received_at, e.source) for e in events]
+        rows = [(e.recipient, isinstance(e, RecipientOptedOut), existing(e.received_at), e.source) for e in events]
         await connection.executemany(SAVE_CONSENT, rows)
 
 
 async def save_replies(connection: Connection, events: Sequence[InboundReceived]) -> None:
     """Add these replies."""
     if events:
-        rows = [(e.inbound_id, e.sender, e.originator, e.kind, e.body, e.keyword, e.received_at) for e in events]
+        rows = [
+            (e.inbound_id, e.sender, e.originator, e.kind, e.body, e.keyword, existing(e.received_at)) for e in events
+        ]
         await connection.executemany(SAVE_REPLY, rows)

@@ -1,11 +1,16 @@
 """Records that cannot be folded: parked one by one, decided by hand, and decided the same way in a rebuild."""
 
+from typing import Any
+
+import pytest
+
 from contracts import events as e
 from contracts import topics
 from contracts.events import encode
 from contracts.identity import derived_id
 from infra.kafka.log import Appender, Entry
 from services.projector import builds
+from services.projector.parking import MOST_UNKNOWN, TooManyParked
 from services.projector.store import Store
 from tests.integration.projector.traffic import START, campaign_id, chunk
 from tests.integration.projector.within import Within
@@ -15,11 +20,12 @@ STATUSES = "SELECT recipient::text, status FROM live.messages ORDER BY 1"
 PARKED = "SELECT topic, state FROM live.parked ORDER BY 1, 2"
 
 
-def _report(recipient: str, status: str = "Delivered", at: str = START, code: int = 0) -> Entry:
+def _report(recipient: str, status: str = "Delivered", at: str = START, **more: Any) -> Entry:
+    values: dict[str, Any] = {"attempt": 1, "code": 0, "campaign_id": campaign_id(1), "chunk": 0} | more
     event = e.DeliveryReported(
         event_id=derived_id("report", recipient, status), occurred_at=START, batch_id="01B", recipient=recipient,
-        status=status, code=code, at=at, campaign_id=campaign_id(1), chunk=0, attempt=1,
-        client_reference=f"{campaign_id(1)}.0.1",
+        status=status, at=at, client_reference=f"{campaign_id(1)}.0.1",
+        **values,
     )  # fmt: skip
     return Entry(topics.DELIVERY_REPORTS, f"{campaign_id(1)}.0", encode(event))
 
@@ -60,13 +66,79 @@ async def test_a_moment_that_is_none_is_parked(within: Within, appender: Appende
 
 
 async def test_a_number_that_the_database_refuses_is_bisected_to_its_record(within: Within, appender: Appender) -> None:
-    """A code above 32 bits: the database says so, of all of them together."""
+    """An attempt above 16 bits: the database says so, of all of them together."""
     asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
-    broken = _report(RECIPIENTS[0], "Failed", code=2**31)
+    broken = _report(RECIPIENTS[0], "Failed", attempt=40_000)
     await appender.append_all([*asked, _report(RECIPIENTS[0], "Queued"), broken, _report(RECIPIENTS[1])])
     within.start()
     await within.until_fetched(PARKED, [("delivery-reports", "parked")])
     await within.until_fetched(STATUSES, [(RECIPIENTS[0], "queued"), (RECIPIENTS[1], "delivered")])
+
+
+async def test_figures_beyond_their_columns_lose_no_report(within: Within, appender: Appender) -> None:
+    """101 reports of 40,000 parts stopped the projector until a person dropped each (FAULTS B2): they are delivered."""
+    many = [str(15550000000 + n) for n in range(101)]
+    await appender.append_all([said.entry for said in chunk(1, 0, 1, many)])
+    await appender.append_all([_report(r, parts=40_000 + n, code=2**31 + n) for n, r in enumerate(many)])
+    await appender.append(_report(many[0], "Queued", parts=-(2**63), code=-(2**63), at=START))
+    orphan = e.DeliveryReported(
+        event_id=derived_id("orphan"), occurred_at=START, batch_id="01B", recipient=many[0], status="Failed", code=2**80
+    )
+    await appender.append(Entry(topics.DELIVERY_REPORTS, "01B", encode(orphan)))
+    within.start()
+    await within.caught_up()
+    assert await within.fetch(PARKED) == []
+    shown = await within.fetch("SELECT DISTINCT status, code, parts FROM live.messages")
+    assert [tuple(row) for row in shown] == [("delivered", 2**31 - 1, 2**15 - 1)]
+    assert [tuple(r) for r in await within.fetch("SELECT code FROM live.orphan_reports")] == [(2**31 - 1,)]
+    codes = await within.fetch("SELECT DISTINCT code FROM live.message_events WHERE code IS NOT NULL ORDER BY 1")
+    assert [tuple(row) for row in codes] == [(-(2**31),), (2**31 - 1,)]
+
+
+async def test_values_that_only_the_database_refuses_stop_nothing(within: Within, appender: Appender) -> None:
+    """However many: each is parked, and what is right is folded."""
+    asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
+    broken = [_report(str(15550000100 + n), attempt=40_000 + n) for n in range(150)]
+    await appender.append_all([*asked, *broken, *map(_report, RECIPIENTS)])
+    task = within.start()
+    await within.until_fetched("SELECT count(*) FROM live.parked", [(150,)])
+    await within.until_fetched(STATUSES, [(r, "delivered") for r in RECIPIENTS])
+    assert not task.done()
+
+
+async def test_two_spellings_of_one_thing_stop_nothing(within: Within, appender: Appender) -> None:
+    """A number with a leading zero is the same row for the database, a campaign in capital letters the same campaign."""
+    asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
+    shouted = _report(RECIPIENTS[0], campaign_id=campaign_id(1).upper().replace("0", "A", 1))
+    zeros = [_report(f"0{RECIPIENTS[0]}"), _report(f"00{RECIPIENTS[0]}"), _report(RECIPIENTS[0], "Queued")]
+    await appender.append_all([*asked, *zeros, shouted, _report(RECIPIENTS[1])])
+    task = within.start()
+    await within.until_fetched(STATUSES, [(r, "delivered") for r in RECIPIENTS])
+    await within.until_fetched(PARKED, [("delivery-reports", "parked")])
+    assert not task.done()
+
+
+async def test_a_hundred_records_of_one_broken_kind_stop_nothing(within: Within, appender: Appender) -> None:
+    """One defect of one writer: what stops is the number of kinds."""
+    asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
+    key = f"{campaign_id(1)}.0"
+    garbage = [
+        Entry(topics.DELIVERY_REPORTS, key, b'{"type":"DeliveryReported.v1","event_id":%d}' % n) for n in range(150)
+    ]
+    await appender.append_all([*asked, *garbage, *map(_report, RECIPIENTS)])
+    within.start()
+    await within.until_fetched("SELECT count(*) FROM live.parked", [(150,)])
+    await within.until_fetched(STATUSES, [(r, "delivered") for r in RECIPIENTS])
+
+
+async def test_a_program_older_than_the_log_stops(within: Within, appender: Appender) -> None:
+    """Many records of types that it does not know: it must not put the world aside."""
+    future = [
+        Entry(topics.DELIVERY_REPORTS, "k", b'{"type":"DeliveryReported.v%d"}' % n) for n in range(2, MOST_UNKNOWN + 4)
+    ]
+    await appender.append_all(future)
+    with pytest.raises(TooManyParked, match="types that this program does not know"):
+        await within.start()
 
 
 async def test_a_retried_record_that_still_breaks_is_parked_again(within: Within, appender: Appender) -> None:

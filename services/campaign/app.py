@@ -19,6 +19,7 @@ from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
 from services.campaign.auth import require_key
+from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
 from services.campaign.measured import measured
 from services.campaign.problems import problem_documents
@@ -70,6 +71,7 @@ async def _lifetime(
         app[SERVICE] = Service(
             acceptance=acceptance,
             reads=Reads(pool),
+            decisions=Decisions(pool),
             voice=Voice(publisher.appender),
             pseudonym=lambda number: pseudonym(number, privacy_key),
             addresses=addresses,

@@ -1,7 +1,8 @@
 """Pause, resume, cancel: what each means for a campaign as it stands, and the event that says it. Pure.
 
 Whoever decides again gets the same answer and makes another event, also where the tables already show the outcome:
-they may be behind, and the last word counts, by PostgreSQL's clock, which all replicas share.
+they may be behind, and the last word counts: by a number that grows with each answer, never by a clock, because the
+next answer may come from a server whose clock is behind.
 """
 
 from collections.abc import Mapping
@@ -75,9 +76,11 @@ def _status_resumed(state: CampaignState, now: datetime) -> str:
     return "scheduled" if state.scheduled_at is not None and state.scheduled_at > now else "sending"
 
 
-def decision(word: Word, campaign_id: str, event_id: str, now: datetime, *, actor: str, reason: str) -> Entry:
-    """The word as a record of the log; a campaign's own stand in one partition, in their order."""
+def decision(
+    word: Word, campaign_id: str, event_id: str, now: datetime, number: int, *, actor: str, reason: str
+) -> Entry:
+    """The word as a record of the log, the `number`-th about its campaign; they all stand in one partition."""
     event = word.value.event(
-        event_id=event_id, occurred_at=iso(now), campaign_id=campaign_id, actor=actor, reason=reason
+        event_id=event_id, occurred_at=iso(now), campaign_id=campaign_id, actor=actor, reason=reason, decision=number
     )
     return Entry(topics.CAMPAIGN_CONTROL, campaign_id, encode(event))

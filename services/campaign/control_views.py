@@ -26,8 +26,8 @@ class ControlView(View):
         if state is None:
             raise NoSuchThing("There is no campaign with this id.")
         status = status_after(word, state, now)
-        event_id = str(service.world.ids.uuid7())
-        await service.voice.say(decision(word, str(campaign_id), event_id, now, actor=actor, reason=reason))
+        event_id, number = str(service.world.ids.uuid7()), await service.decisions.next(campaign_id)
+        await service.voice.say(decision(word, str(campaign_id), event_id, now, number, actor=actor, reason=reason))
         log.info("campaign_decided", campaign_id=str(campaign_id), decision=word.value.verb, actor=actor)
         answer = ControlAnswer(
             message=word.value.says,

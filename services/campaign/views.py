@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from infra.process.world import World
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
+from services.campaign.decisions import Decisions
 from services.campaign.faults import faults_of, in_words
 from services.campaign.json_body import read_object
 from services.campaign.problems import CorrectTheRequest, NoSuchThing
@@ -25,6 +26,7 @@ class Service:
 
     acceptance: Acceptance
     reads: Reads
+    decisions: Decisions
     voice: Voice
     pseudonym: Callable[[str], str]
     addresses: Addresses

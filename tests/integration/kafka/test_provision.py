@@ -60,6 +60,16 @@ async def test_differences_are_told_and_left(connection: KafkaConnection) -> Non
         assert drift[1] == f"{name} has retention.ms=60000, not -1."
 
 
+async def test_a_codec_of_the_broker_s_is_told(harmed: EmbeddedKafka) -> None:
+    """We write what we write: a topic on which the broker compresses anew differs."""
+    broker = Broker(harmed).own()
+    partitions = next(topic.partitions for topic in TOPICS if topic.name == CONSENT)
+    await broker.make_topic(CONSENT, partitions, compression_type="zstd", retention_ms="-1",
+                            message_timestamp_type="LogAppendTime")  # fmt: skip
+    name = broker.connection.topic(CONSENT)
+    assert (await provision(broker.connection)).drift == (f"{name} has compression.type=zstd, not producer.",)
+
+
 async def test_records_carry_the_brokers_time(connection: KafkaConnection, world: World) -> None:
     """Topics use LogAppendTime: the time of a record is the broker's, whatever the writer's clock says."""
     await provision(connection)

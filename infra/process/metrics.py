@@ -57,6 +57,10 @@ RECIPIENTS_SENT = _counter("recipients_sent", "Recipients in batches that Sinch 
 SEND_SECONDS = _histogram("send_seconds", "Time of a call that offers a batch, in seconds.")
 IN_DOUBT = _gauge("in_doubt_batches", "Batches of which we do not know whether Sinch has them.")
 IN_DOUBT_AGE = _gauge("in_doubt_oldest_seconds", f"Age of the oldest in-doubt batch, {AGE_NOTE}.")
+RETRY_AFTER = _gauge(
+    "retry_after_seconds",
+    "What Sinch's last 429 or 503 asked us to wait; 0: it did not say. Bounded before it is obeyed.",
+)
 CLOCKS_APART = _gauge(
     "clocks_apart_seconds", "Between Sinch's clock, the database's and ours, when a doubt was last looked for."
 )

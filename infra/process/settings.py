@@ -183,6 +183,9 @@ class Settings(BaseSettings):
         10, description="Seconds that the reader of opt-outs may be behind before nothing is sent any more."
     )
     in_doubt_looks: int = Field(3, ge=1, le=100, description="Looks that must all find nothing before a new attempt.")
+    sinch_max_retry_after: float = Field(
+        300, ge=1, le=86_400, description="Seconds that a Retry-After of Sinch's is obeyed at most."
+    )
     sinch_max_clock_skew: float = Field(
         3600,
         gt=0,

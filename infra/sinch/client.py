@@ -69,7 +69,7 @@ class SinchClient:
             answer = await self._transport.ask("POST", "/batches", body=body)
         except FAILURES as error:
             if body.refused:
-                raise NotSent("the deadline passed before the write") from error
+                raise NotSent("the deadline passed before the write", unreached=False) from error
             if not body.left:
                 raise NotSent(type(error).__name__) from error
             raise InDoubt(type(error).__name__) from error

@@ -34,9 +34,10 @@ class SinchError(Exception):
 class NotSent(SinchError):  # noqa: N818  named by what comes next
     """Surely nothing left this machine: offer the same batch again whenever it suits."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, unreached: bool = True) -> None:
         super().__init__(why)
         self.why = why
+        self.unreached = unreached  # Sinch could not be reached; else it was our own doing
 
 
 class SlowDown(SinchError):  # noqa: N818  named by what comes next

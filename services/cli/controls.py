@@ -24,7 +24,7 @@ def decide(verb: str, campaign_id: str, reason: str, api: str | None) -> None:
 
 
 def resume_plan() -> None:
-    """Clear what blocks the whole plan, after saying what it was."""
+    """Clear what blocks the whole plan or makes it wait, and say what it was."""
     settings, screen = located(prepared(), ("DATABASE_URL",)), Screen()
     assert settings.database_url is not None
     dsn = settings.database_url.get_secret_value()
@@ -33,8 +33,11 @@ def resume_plan() -> None:
         async with await create_pool(dsn, "resume", max_size=1) as pool:
             ledger = ByHand(pool)
             block = await ledger.blocked()
+            lifted = await ledger.lift()
+            for words in lifted:
+                screen.say(mask_loose(words))
             if block is None:
-                screen.say("Nothing is blocked.")
+                screen.say("Sending goes on." if lifted else "Nothing is blocked.")
                 return
             screen.say(f"Blocked since {iso(block.since)}: {mask_loose(block.reason)}")
             gone_on = await ledger.unblock(block)

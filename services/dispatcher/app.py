@@ -16,6 +16,7 @@ from infra.process.settings import Settings
 from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
+from infra.sinch.wire.batches import MAX_BODY_CHARS, MAX_RECIPIENTS
 from infra.sinch.wire.parts import parts
 from services.dispatcher.cancelling import Cancelling
 from services.dispatcher.confirmations import Confirmations
@@ -29,6 +30,8 @@ from services.dispatcher.ledger import Ledger, Pacing
 from services.dispatcher.offers import Sending
 from services.dispatcher.orphans import Orphans
 from services.dispatcher.outcomes import Outcomes
+from services.dispatcher.plan import LONGEST_SLOW_SECONDS, Plan
+from services.dispatcher.rate import Rate
 from services.dispatcher.readers import FENCING, Readers
 from services.dispatcher.recovery import Recovery
 from services.dispatcher.say import Voice
@@ -39,6 +42,7 @@ from services.dispatcher.watch import Watch
 
 log = structlog.get_logger(__name__)
 
+MOST_PARTS = parts("\N{GRINNING FACE}" * MAX_BODY_CHARS).count
 SERVICE = "dispatcher"
 CALLBACK_PATH = "/api/webhooks/delivery-reports"
 MAX_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
@@ -72,14 +76,14 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     sending = _sending(settings)
     first_look = sending.first_look(None, world.clock.wall())
     settlement = Settlement(pool, ledger.owner, voice, world)
-    grace = settings.dispatch_deadline + settings.sinch_http_timeout + settings.dispatch_margin
+    grace = _grace(settings)
     recovery = Recovery(
         doubts=Doubts(pool), voice=voice, client=client, world=world, owner=ledger.owner, grace=grace,
         rule=Rule(settings.in_doubt_looks, settings.in_doubt_settle), first_look=first_look,
         most_apart=settings.sinch_max_clock_skew,
     )  # fmt: skip
     outcomes = Outcomes(
-        client=client, settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,
+        client=client, plan=Plan(pool, settings.sinch_max_retry_after), settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,
         slots=asyncio.Semaphore(settings.dispatch_in_flight),
     )  # fmt: skip
     dispatch = Dispatch(
@@ -136,8 +140,16 @@ def _account(settings: Settings) -> Account:
 
 
 def _pacing(settings: Settings) -> Pacing:
-    cost: Callable[[CampaignRequested, int], float] = _parts if settings.sinch_mps_counts == "parts" else _recipients
-    return Pacing(settings.sinch_mps, cost, settings.reader_lag)
+    by_parts = settings.sinch_mps_counts == "parts"
+    cost: Callable[[CampaignRequested, int], float] = _parts if by_parts else _recipients
+    longest_slow = max(settings.sinch_max_retry_after, LONGEST_SLOW_SECONDS)
+    rate = Rate(settings.sinch_mps, MAX_RECIPIENTS * (MOST_PARTS if by_parts else 1), longest_slow)
+    return Pacing(rate, cost, settings.reader_lag, _grace(settings))
+
+
+def _grace(settings: Settings) -> float:
+    """Seconds from a claim until its sender can no longer be heard."""
+    return settings.dispatch_deadline + settings.sinch_http_timeout + settings.dispatch_margin
 
 
 def _recipients(_request: CampaignRequested, recipients: int) -> float:

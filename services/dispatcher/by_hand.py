@@ -9,9 +9,11 @@ import msgspec
 
 from contracts.identity import Reference
 from infra.postgres.pool import Connection, Pool
+from infra.process.world import iso
 from services.dispatcher.doubt import Case, Next, Rule, Seen, decide
 from services.dispatcher.doubts import Doubts
 from services.dispatcher.keys import key, reference_of
+from services.dispatcher.plan import UNCLEAR_IN_A_ROW
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
 
@@ -82,13 +84,35 @@ class ByHand:
         return None if row is None else Block(row["blocked_reason"], row["blocked_at"])
 
     UNBLOCK = """
-    UPDATE dispatch.plan SET blocked_reason = NULL, blocked_at = NULL WHERE blocked_reason = $1 AND blocked_at = $2
-    RETURNING true
+    UPDATE dispatch.plan SET blocked_reason = NULL, blocked_at = NULL, resumed_at = now()
+    WHERE blocked_reason = $1 AND blocked_at = $2 RETURNING true
     """
 
     async def unblock(self, block: Block) -> bool:
         """Sending goes on; False when it is no longer this that blocks it."""
         return bool(await self._pool.fetchval(self.UNBLOCK, block.reason, block.since))
+
+    LIFT = """
+    WITH was AS (SELECT * FROM dispatch.plan FOR UPDATE)
+    UPDATE dispatch.plan p SET slow_until = '-infinity', slowdowns = 0, unclear = 0, unclear_why = '', pauses = 0,
+        paused_until = '-infinity', probe_until = '-infinity', resumed_at = now()
+    FROM was
+    RETURNING CASE WHEN was.slow_until > now() THEN was.slow_until END AS slow_until,
+              CASE WHEN was.unclear >= $1 THEN was.unclear ELSE 0 END AS unclear, was.unclear_why, was.paused_until
+    """
+
+    async def lift(self) -> list[str]:
+        """End what makes sending wait because of Sinch's answers; gives what it was, in words."""
+        row = await self._pool.fetchrow(self.LIFT, UNCLEAR_IN_A_ROW)
+        words = []
+        if row is not None and row["slow_until"] is not None:
+            words.append(f"Waiting until {iso(row['slow_until'])} because Sinch answered 429 or 503: cleared.")
+        if row is not None and row["unclear"]:
+            until = f"one is tried at a time, the next at {iso(row['paused_until'])}"
+            words.append(
+                f"{row['unclear']} offers in a row had no clear answer ({row['unclear_why']}); {until}: cleared."
+            )
+        return words
 
     OPEN = """
     SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.looks, cardinality(b.recipients) AS recipients, k.request,

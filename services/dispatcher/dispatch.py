@@ -86,10 +86,11 @@ class Dispatch:
             if free < self._limits.fewest:
                 await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            deadline = self._world.clock.boot() + self._limits.deadline
+            deadline, pauses = self._world.clock.boot() + self._limits.deadline, self._outcomes.plan.pauses
             self._world.at("claim.before")
             claim = await self._ledger.claim_due(min(free, 2 * self._limits.in_flight))
             self._world.at("claim.after")
+            self._outcomes.plan.troubled |= claim.troubled
             self._explain(claim)
             for out in claim.suppressed:
                 await self._voice.say(
@@ -97,7 +98,7 @@ class Dispatch:
                 )
             if claim.rows:
                 self._rows += len(claim.rows)
-                self._spawn(f"claim of {len(claim.rows)}", self._start(claim.rows, deadline))
+                self._spawn(f"claim of {len(claim.rows)}", self._start(claim.rows, deadline, pauses))
             else:
                 await self._world.clock.sleep(min(claim.wait or IDLE_SECONDS, LONGEST_WAIT_SECONDS))
 
@@ -108,7 +109,7 @@ class Dispatch:
         while self._under_way and (left := deadline - self._world.clock.boot()) > 0:
             await asyncio.wait(self._under_way, timeout=left)  # a claim's task ends by starting its offers' tasks
 
-    async def _start(self, rows: Sequence[Claimed], deadline: float) -> None:
+    async def _start(self, rows: Sequence[Claimed], deadline: float, pauses: int) -> None:
         """Say all attempts in the log, ask the guard, and send each by a task of its own."""
         before_claim = deadline - self._limits.deadline
         some = [_offer(row, deadline, before_claim) for row in rows]
@@ -126,23 +127,23 @@ class Dispatch:
         self._world.at("attempt.said")
         fits = await self._ledger.may_go([offer.reference for offer in some])
         for offer in some:
-            self._spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference)))
+            self._spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference), pauses))
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = self._world.tasks.spawn(name, work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _go(self, offer: Offer, fits: bool | None) -> None:
+    async def _go(self, offer: Offer, fits: bool | None, pauses: int) -> None:
         try:
-            await self._settle(offer, fits)
+            await self._settle(offer, fits, pauses)
         finally:
             self._rows -= 1
 
-    async def _settle(self, offer: Offer, fits: bool | None) -> None:
+    async def _settle(self, offer: Offer, fits: bool | None, pauses: int) -> None:
         """Send, unless the guard says otherwise. `fits` None: paused, cancelled or no longer ours."""
         if fits:
-            await self._outcomes.send(offer)
+            await self._outcomes.send(offer, pauses)
         elif fits is None:
             await self._settlement.put_back(offer.reference, 0.0)
         else:

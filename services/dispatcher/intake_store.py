@@ -10,7 +10,7 @@ from infra.postgres.offsets import Offsets, Step, Stored
 from infra.postgres.pool import Connection, Pool
 from services.dispatcher.consent_store import take_in_consent
 from services.dispatcher.keys import columns, reference_of
-from services.dispatcher.settlement import Settlement
+from services.dispatcher.plan import BLOCKED_BY_REPORT as BLOCK
 from services.dispatcher.taken import Taken
 
 OFFSETS = Offsets("dispatch.offsets")
@@ -70,10 +70,10 @@ class IntakeStore:
             replies = await take_in_consent(connection, taken.consent)
             await _doubt_unknown(connection, taken)
             await _add_orphans(connection, taken)
-            if taken.blocked:
-                await connection.execute(Settlement.BLOCK, taken.blocked)
             proven = await _proven(connection, taken, self._first_look)
             noted = Noted(proven, await _follow_ups(connection, taken), replies)
+            if taken.blocked:
+                await connection.execute(BLOCK, *columns(taken.blocked), list(taken.blocked.values()))
             if noted.recovered or noted.follow_ups or noted.replies:
                 await say(noted)
 

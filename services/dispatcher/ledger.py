@@ -10,10 +10,11 @@ import msgspec
 from contracts.events import CampaignRequested
 from contracts.identity import Reference
 from infra.postgres.pool import SERVER_SETTINGS, Connection, Pool
-from services.dispatcher import rate
+from services.dispatcher import held, rate
 from services.dispatcher.consented import OptOuts, not_confirmable
+from services.dispatcher.held import CORRECT, PACE
 from services.dispatcher.keys import columns, key, reference_of
-from services.dispatcher.rate import Pace
+from services.dispatcher.rate import Rate
 
 OWNERS = 0x4F574E52
 """The class of the advisory locks that say that an owner lives; any number that nobody else uses."""
@@ -56,22 +57,27 @@ class Claim:
     """What one claim gave.
 
     `suppressed` is for the log; `wait`: seconds until it is worth asking again when there was nothing; `why` nothing
-    can be claimed at all.
+    can be claimed at all, or only one offer to find out; `troubled`: a clear answer of Sinch's changes that.
     """
 
     rows: list[Claimed] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
     wait: float = 0.0
     why: str = ""
+    troubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """`rate`: what the plan allows a second, in what `cost` counts; `reader_lag`: seconds, see dispatch.readers."""
+    """`rate`: what the plan allows, in what `cost` counts. `reader_lag`: seconds, see dispatch.readers.
 
-    rate: float
+    `probe`: seconds until an offer that went to find out whether Sinch answers must have been heard of.
+    """
+
+    rate: Rate
     cost: Callable[[CampaignRequested, int], float]
     reader_lag: float
+    probe: float
 
 
 class Ledger:
@@ -102,14 +108,6 @@ class Ledger:
         """Give the lock back: what is still attempting is in doubt from now on."""
         await self._session.close(timeout=5.0)
 
-    PACE = """
-    SELECT clock_timestamp() AS now, nullif(paid_until, '-infinity') AS paid_until, factor,
-           nullif(slowed_at, '-infinity') AS slowed_at, nullif(slow_until, '-infinity') AS slow_until, blocked_reason,
-           (SELECT coalesce(min(caught_up_at), '-infinity') < clock_timestamp() - $1 * interval '1 second'
-            FROM dispatch.readers) AS readers_behind
-    FROM dispatch.plan
-    """
-
     DUE = """
     SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.reason, b.recipients, b.claims, k.request,
            extract(epoch FROM c.expire_at - clock_timestamp())::float8 AS expires_in
@@ -122,11 +120,18 @@ class Ledger:
     ORDER BY b.rank_at LIMIT $1 FOR UPDATE OF b SKIP LOCKED FOR SHARE OF c SKIP LOCKED
     """
 
+    PROBE = DUE.replace(
+        "ORDER BY", "ORDER BY b.campaign_id IN (SELECT campaign_id FROM dispatch.batches WHERE state = 'in_doubt'),"
+    )
+    """One offer to find out whether Sinch answers: of a campaign that has none in doubt, if it may be that the texts of the
+    others are the reason."""
+    PROBING = "UPDATE dispatch.plan SET probe_until = clock_timestamp() + $1 * interval '1 second'"
+
     ATTEMPT = """
     UPDATE dispatch.batches b SET state = 'attempting', owner = $5, claims = claims + 1, attempted_at = clock_timestamp(),
-        recipients = CASE WHEN n.changed THEN string_to_array(n.recipients, ',') ELSE b.recipients END
-    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $6::boolean[], $7::text[])
-         AS n (campaign_id, chunk, attempt, part, changed, recipients)
+        paid = n.paid, recipients = CASE WHEN n.changed THEN string_to_array(n.recipients, ',') ELSE b.recipients END
+    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $6::boolean[], $7::text[], $8::real[])
+         AS n (campaign_id, chunk, attempt, part, changed, recipients, paid)
     WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
     """
 
@@ -143,18 +148,20 @@ class Ledger:
         after the row came: an opt-out that stood in the log before a request holds for it.
         """
         async with self._claiming, self._session.transaction():
-            state = await self._session.fetchrow(self.PACE, self._pacing.reader_lag)
-            assert state is not None
-            if state["blocked_reason"]:
-                return Claim(wait=1.0, why=f"blocked: {state['blocked_reason']}")
-            if state["readers_behind"]:
-                return Claim(wait=0.2, why="the readers of consent and attempts are behind")
-            wait = rate.wait(_pace(state))
-            if wait > 0:
-                return Claim(wait=wait)
+            state = await self._state(PACE)
+            if correction := held.correction(state, self._pacing.rate, self._pacing.probe):
+                await self._session.execute(CORRECT, *correction)
+            wait = held.wait(state, self._pacing.rate)
+            if wait is not None:
+                return Claim(wait=wait.seconds, why=wait.why)
             await self._opt_outs.refresh(self._session)
-            due = [_claimed(row) for row in await self._session.fetch(self.DUE, most)]
-            return await self._take(due) if due else Claim()
+            why = held.finding_out(state)
+            rows = await self._session.fetch(self.PROBE, 1) if why else await self._session.fetch(self.DUE, most)
+            claim = await self._take([_claimed(row) for row in rows]) if rows else Claim()
+            if why and claim.rows:
+                await self._session.execute(self.PROBING, self._pacing.probe)
+            claim.why, claim.troubled = why, state["troubled"]
+            return claim
 
     async def _take(self, due: Sequence[Claimed]) -> Claim:
         """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""
@@ -169,11 +176,11 @@ class Ledger:
                 keep.append(row)
             else:
                 await self._session.execute(self.SUPPRESS, *key(row.reference))
-        going = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
+        going, paid = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
         claim.rows = keep[:going]
         gone = {row.reference for row in keep[going:]}
         claim.suppressed = [suppressed for suppressed in claim.suppressed if suppressed.reference not in gone]
-        await self._mark(claim.rows, changed)
+        await self._mark(claim.rows, changed, paid)
         return claim
 
     async def _left_out(self, row: Claimed) -> tuple[list[str], str]:
@@ -187,20 +194,27 @@ class Ledger:
 
     PAY = "UPDATE dispatch.plan SET paid_until = $1"
 
-    async def _draw(self, costs: Sequence[float]) -> int:
-        """How many may go. The plan's row stays locked until the commit: replicas draw one after the other."""
-        if not costs:
-            return 0
-        state = await self._session.fetchrow(self.PACE + " FOR UPDATE OF plan", self._pacing.reader_lag)
-        assert state is not None
-        pace = _pace(state)
-        if rate.wait(pace) > 0:
-            return 0
-        going, paid_until = rate.draw(pace, self._pacing.rate, costs)
-        await self._session.execute(self.PAY, paid_until)
-        return going
+    async def _draw(self, costs: Sequence[float]) -> tuple[int, list[float]]:
+        """How many may go, and the seconds that each takes of the rate.
 
-    async def _mark(self, rows: Sequence[Claimed], changed: set[Reference]) -> None:
+        The plan's row stays locked until the commit: replicas draw one after the other.
+        """
+        if not costs:
+            return 0, []
+        state = await self._state(PACE + " FOR UPDATE OF plan")
+        pace, per = held.pace(state), self._pacing.rate
+        if held.wait(state, per) is not None:
+            return 0, []
+        going, paid_until = rate.draw(pace, per, costs)
+        await self._session.execute(self.PAY, paid_until)
+        return going, [rate.paid_by(cost, pace, per) for cost in costs[:going]]
+
+    async def _state(self, sql: str) -> asyncpg.Record:
+        row = await self._session.fetchrow(sql, self._pacing.reader_lag)
+        assert row is not None
+        return row
+
+    async def _mark(self, rows: Sequence[Claimed], changed: set[Reference], paid: Sequence[float]) -> None:
         if rows:
             references = [row.reference for row in rows]
             await self._session.execute(
@@ -209,6 +223,7 @@ class Ledger:
                 self.owner,
                 [r in changed for r in references],
                 [",".join(row.recipients) if row.reference in changed else "" for row in rows],
+                paid,
             )
 
     STILL_OURS = """
@@ -237,10 +252,6 @@ class Ledger:
         """
         rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner)
         return {reference_of(r): r["fits"] for r in rows}
-
-
-def _pace(row: asyncpg.Record) -> Pace:
-    return Pace(row["now"], row["paid_until"], row["factor"], row["slowed_at"], row["slow_until"])
 
 
 def _claimed(row: asyncpg.Record) -> Claimed:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import structlog
 
 from contracts.identity import Reference
-from infra.process.metrics import RECIPIENTS_SENT, SEND_SECONDS, SENDS
+from infra.process.metrics import RECIPIENTS_SENT, RETRY_AFTER, SEND_SECONDS, SENDS
 from infra.process.world import World
 from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import Blocked, InDoubt, NotSent, Refused, SinchError, SlowDown
 from infra.sinch.wire.batches import Batch
-from services.dispatcher import offers, rate
+from services.dispatcher import offers
 from services.dispatcher.offers import Offer, Sending
-from services.dispatcher.refusal import DropRecipient, Split, judge
+from services.dispatcher.plan import SLOW_SECONDS, Plan
+from services.dispatcher.refusal import DropRecipient, Split, judge, most_splits
 from services.dispatcher.say import Voice
 from services.dispatcher.settlement import Acceptance, Settlement
 
@@ -23,9 +24,9 @@ SOON_SECONDS = 1.0
 """Until an offer that surely did not leave is due again."""
 BLOCKED_SECONDS = 1.0
 """Until an offer is due again that met a blocked account; nothing is claimed until an operator resumes."""
-SLOW_SECONDS = 1.0
-"""Least wait after a 429 or 503 without Retry-After; with full jitter up to four times it, as in Sinch's own SDK
-(CONTRACT §3)."""
+SLOW_JITTER_SECONDS = 4.0
+"""Added by chance to the first wait after a 429 or 503 without Retry-After, as in Sinch's own SDK (CONTRACT §3)."""
+NOT_HALVED = " (Which recipient it is about was not found by halving the batch as often as is allowed.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Outcomes:
     """Sends offers and settles what comes of them. `grace` as in Recovery; `slots`: POSTs that may be on their way."""
 
     client: SinchClient
+    plan: Plan
     settlement: Settlement
     voice: Voice
     world: World
@@ -40,12 +42,14 @@ class Outcomes:
     grace: float
     slots: asyncio.Semaphore
 
-    async def send(self, offer: Offer) -> None:
-        """POST, say, settle."""
+    async def send(self, offer: Offer, pauses: int) -> None:
+        """POST, say, settle. `pauses`: those of the plan that had begun when the offer was claimed."""
         self.world.at("post.before")
         started = self.world.clock.boot()
         try:
             async with self.slots:
+                if self.plan.pauses != pauses:
+                    raise NotSent("sending was paused while it waited for its turn", unreached=False)
                 batch = await self.client.send(offers.as_batch(offer, self.sending), deadline=offer.deadline)
         except SinchError as outcome:
             SENDS.labels(type(outcome).__name__).inc()
@@ -63,6 +67,7 @@ class Outcomes:
         await self.settlement.accept(
             Acceptance(reference, batch.id, first_look, offers.accepted(reference, batch.id, now))
         )
+        await self.plan.clear()
         RECIPIENTS_SENT.inc(len(offer.recipients))
         log.info("batch_accepted", client_reference=str(reference), batch_id=batch.id, recipients=len(offer.recipients))
 
@@ -71,15 +76,18 @@ class Outcomes:
         match outcome:
             case NotSent():
                 log.warning("not_sent", client_reference=str(reference), why=outcome.why)
+                if outcome.unreached:
+                    await self.plan.unclear(f"not connected ({outcome.why})")
                 await self.settlement.put_back(reference, SOON_SECONDS)
             case SlowDown():
                 await self._slow_down(reference, outcome.retry_after)
                 await self.settlement.put_back(reference, 0.0)
             case Blocked():
                 log.error("sending_blocked", reason=outcome.reason, do="settle it at Sinch, then `heliograph resume`")
-                await self.settlement.block(outcome.reason)
+                await self.plan.block(outcome.reason)
                 await self.settlement.put_back(reference, BLOCKED_SECONDS)
             case Refused():
+                await self.plan.clear()
                 await self._refused(offer, outcome)
             case InDoubt():
                 await self._in_doubt(reference, outcome)
@@ -89,16 +97,18 @@ class Outcomes:
     async def _in_doubt(self, reference: Reference, outcome: InDoubt) -> None:
         if outcome.slow_down:
             await self._slow_down(reference, outcome.retry_after)
+        await self.plan.unclear(outcome.why)
         log.warning("batch_in_doubt", client_reference=str(reference), why=outcome.why)
         await self.voice.say(offers.in_doubt(reference, outcome.why, self.world.clock.wall()))
         await self.settlement.doubt(reference, self.grace)
 
     async def _slow_down(self, reference: Reference, retry_after: float | None) -> None:
-        seconds = (
-            retry_after if retry_after is not None else SLOW_SECONDS + self.world.chance.uniform(0.0, 4 * SLOW_SECONDS)
+        RETRY_AFTER.set(retry_after or 0.0)
+        jitter = SLOW_SECONDS + self.world.chance.uniform(0.0, SLOW_JITTER_SECONDS)
+        seconds = await self.plan.slow_down(retry_after, jitter)
+        log.warning(
+            "sinch_says_slow_down", client_reference=str(reference), retry_after=retry_after, seconds=round(seconds, 1)
         )
-        log.warning("sinch_says_slow_down", client_reference=str(reference), seconds=round(seconds, 1))
-        await self.settlement.slow_down(seconds, rate.LEAST_FACTOR, rate.RECOVERY_PER_SECOND)
 
     async def _refused(self, offer: Offer, outcome: Refused) -> None:
         reference, now = offer.reference, self.world.clock.wall()
@@ -107,8 +117,11 @@ class Outcomes:
             case DropRecipient(recipient, rest):
                 await self.voice.say(offers.recipient_refused(reference, recipient, outcome.code, outcome.text, now))
                 await self.settlement.put_back_for(reference, rest)
-            case Split(parts):
-                await self.settlement.split(reference, parts)
-            case _:
-                await self.voice.say(offers.refused(reference, outcome.status, outcome.code, outcome.text, now))
+            case Split(parts) if await self.settlement.split(
+                reference, parts, most_splits(len(offer.request.recipients))
+            ):
+                pass
+            case verdict:
+                text = outcome.text + (NOT_HALVED if isinstance(verdict, Split) else "")
+                await self.voice.say(offers.refused(reference, outcome.status, outcome.code, text, now))
                 await self.settlement.end(reference, "refused")

@@ -30,6 +30,15 @@ class GiveUp:
     """The whole batch is refused for good."""
 
 
+CULPRITS = 4
+"""As many are surely found by halving a chunk; with more of them what is left is refused as it stands."""
+
+
+def most_splits(recipients: int) -> int:
+    """How often the offers of a chunk of so many are halved at most: two POSTs each time, not two thousand in all."""
+    return CULPRITS * max(1, (recipients - 1).bit_length())
+
+
 Verdict = DropRecipient | Split | GiveUp
 
 

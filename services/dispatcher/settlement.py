@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contracts.identity import Reference
 from infra.kafka.log import Entry
-from infra.postgres.pool import Pool
+from infra.postgres.pool import Connection, Pool
 from infra.process.world import World
 from services.dispatcher.keys import columns
 from services.dispatcher.say import Voice
@@ -23,6 +23,10 @@ class Acceptance:
     batch_id: str
     first_look: float
     entry: Entry
+
+
+class _HalvedEnough(Exception):  # noqa: N818  named by what it says
+    """The chunk was halved as often as is allowed: the transaction must not commit."""
 
 
 class Settlement:
@@ -83,7 +87,7 @@ class Settlement:
 
     async def end(self, reference: Reference, state: str) -> None:
         """No further offer of this row: `refused` or `given_up`."""
-        await self._change(self.END, reference, state)
+        await self._not_accepted(self.END, reference, state)
 
     PUT_BACK = f"""
     UPDATE dispatch.batches SET state = 'due', owner = NULL, due_at = now() + $6 * interval '1 second' WHERE {_OURS}
@@ -91,30 +95,51 @@ class Settlement:
 
     async def put_back(self, reference: Reference, delay: float) -> None:
         """Surely not accepted: due again, as the same attempt, after `delay` seconds."""
-        await self._change(self.PUT_BACK, reference, delay)
+        await self._not_accepted(self.PUT_BACK, reference, delay)
 
     PUT_BACK_FOR = f"UPDATE dispatch.batches SET state = 'due', owner = NULL, recipients = $6 WHERE {_OURS}"
 
     async def put_back_for(self, reference: Reference, recipients: list[str]) -> None:
         """Surely not accepted: due again at once, for these only."""
-        await self._change(self.PUT_BACK_FOR, reference, recipients)
+        await self._not_accepted(self.PUT_BACK_FOR, reference, recipients)
 
-    SPLIT = f"UPDATE dispatch.batches SET state = 'split', owner = NULL WHERE {_OURS} RETURNING rank_at, follows"
+    SPLIT = f"UPDATE dispatch.batches SET state = 'split', owner = NULL WHERE {_OURS} RETURNING rank_at, follows, paid"
+    COUNT = """
+    UPDATE dispatch.chunks SET splits = splits + 1 WHERE campaign_id = $1 AND chunk = $2 AND splits < $3 RETURNING true
+    """
+    REFUND = (
+        "UPDATE dispatch.plan SET paid_until = paid_until - $1 * interval '1 second' WHERE paid_until > '-infinity'"
+    )
     PART = """
     INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, due_at, rank_at, recipients, follows)
     VALUES ($1, $2, $3, $4, 'due', 'split', now(), $5, $6, $7) ON CONFLICT DO NOTHING
     """
 
-    async def split(self, reference: Reference, parts: Sequence[tuple[str, list[str]]]) -> None:
-        """Surely not accepted: due again as parts, each (part, recipients) with a reference of its own."""
+    async def split(self, reference: Reference, parts: Sequence[tuple[str, list[str]]], most: int) -> bool:
+        """Surely not accepted: due again as parts, each (part, recipients) with a reference of its own.
+
+        False when offers of this chunk were halved `most` times already: then nothing has changed.
+        """
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await self._split(connection, reference, parts, most)
+        except _HalvedEnough:
+            return False
+        return True
+
+    async def _split(
+        self, connection: Connection, reference: Reference, parts: Sequence[tuple[str, list[str]]], most: int
+    ) -> None:
         r = reference
-        async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(self.SPLIT, r.campaign_id, r.chunk, r.attempt, r.part, self._owner)
-            if row is None:
-                return
-            for part, recipients in parts:
-                more = row["rank_at"], recipients, row["follows"]
-                await connection.execute(self.PART, r.campaign_id, r.chunk, r.attempt, part, *more)
+        row = await connection.fetchrow(self.SPLIT, r.campaign_id, r.chunk, r.attempt, r.part, self._owner)
+        if row is None:
+            return
+        if not await connection.fetchval(self.COUNT, r.campaign_id, r.chunk, most):
+            raise _HalvedEnough
+        for part, recipients in parts:
+            more = row["rank_at"], recipients, row["follows"]
+            await connection.execute(self.PART, r.campaign_id, r.chunk, r.attempt, part, *more)
+        await connection.execute(self.REFUND, row["paid"])
 
     DOUBT = f"""
     UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL, looks = 0,
@@ -125,23 +150,15 @@ class Settlement:
         """Nobody knows: looked for at Sinch, not before `grace` seconds after it was claimed."""
         await self._change(self.DOUBT, reference, grace)
 
-    SLOW = """
-    UPDATE dispatch.plan SET
-        factor = CASE WHEN slowed_at < now() - interval '1 second' THEN greatest($2, least(1,
-            factor + extract(epoch FROM least(now() - slowed_at, interval '1 day')) * $3) / 2) ELSE factor END,
-        slowed_at = CASE WHEN slowed_at < now() - interval '1 second' THEN now() ELSE slowed_at END,
-        slow_until = greatest(slow_until, now() + $1 * interval '1 second')
+    GIVE_BACK = """
+    WITH back AS ({change} RETURNING CASE WHEN state = 'accepted' THEN 0 ELSE paid END AS paid)
+    UPDATE dispatch.plan SET paid_until = paid_until - back.paid * interval '1 second' FROM back
+    WHERE paid_until > '-infinity' AND back.paid > 0
     """
+    """What was not accepted costs no rate: others may go in its place."""
 
-    async def slow_down(self, seconds: float, least: float, recovery: float) -> None:
-        """Nothing goes for so long, by any replica; then at half the rate, which recovers by itself."""
-        await self._pool.execute(self.SLOW, seconds, least, recovery)
-
-    BLOCK = "UPDATE dispatch.plan SET blocked_reason = $1, blocked_at = now() WHERE blocked_reason IS NULL"
-
-    async def block(self, reason: str) -> None:
-        """Nothing goes until an operator resumes."""
-        await self._pool.execute(self.BLOCK, reason)
+    async def _not_accepted(self, sql: str, reference: Reference, *values: object) -> None:
+        await self._change(self.GIVE_BACK.format(change=sql), reference, *values)
 
     async def _change(self, sql: str, reference: Reference, *values: object) -> None:
         r = reference

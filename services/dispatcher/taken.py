@@ -6,6 +6,7 @@ offer arrived, failures that may pass, opt-outs, a blocked account, orphans. Fro
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts import events as e
@@ -16,6 +17,7 @@ from contracts.identity import Reference
 from contracts.statuses import standing_of
 
 DELIVERED = "delivered"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class Taken:
     delivered: set[tuple[str, str]] = field(default_factory=set)
     opted_out: list[e.DeliveryReported] = field(default_factory=list)
     orphans: list[tuple[e.DeliveryReported, bytes]] = field(default_factory=list)
-    blocked: str | None = None
+    blocked: dict[Reference, datetime] = field(default_factory=dict)
 
     def take(self, event: AnyEvent, raw: bytes) -> None:
         """Take in one event; one that means nothing here changes nothing."""
@@ -47,11 +49,12 @@ class Taken:
         """What became of one message."""
         if event.code in OPTED_OUT:
             self.opted_out.append(event)
-        if event.code == ACCOUNT_BLOCKED:
-            self.blocked = "delivery code 413: the account is blocked, potentially out of credits"
         if event.campaign_id is None or event.chunk is None or event.attempt is None:
             self.orphans.append((event, raw))
             return
+        if event.code == ACCOUNT_BLOCKED:
+            reference = Reference(event.campaign_id, event.chunk, event.attempt, event.part)
+            self.blocked[reference] = max(_at(event), self.blocked.get(reference, LONG_AGO))
         self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
         standing = standing_of(event.status)
         if standing.status == DELIVERED:
@@ -63,6 +66,20 @@ class Taken:
         """A summary proves that the offer arrived."""
         if event.campaign_id is not None and event.chunk is not None and event.attempt is not None:
             self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
+
+
+def _at(event: e.DeliveryReported) -> datetime:
+    """When the report was made: by its own word, and at the latest when it was logged. Words that are no moment: then."""
+    found = [moment for text in (event.at, event.occurred_at) if (moment := _moment(text)) is not None]
+    return min(found, default=LONG_AGO)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 _HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {

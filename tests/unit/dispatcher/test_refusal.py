@@ -4,7 +4,7 @@ import pytest
 
 from infra.sinch.outcomes import Refused
 from infra.sinch.wire.errors import parse_error
-from services.dispatcher.refusal import DropRecipient, GiveUp, Split, Verdict, judge
+from services.dispatcher.refusal import CULPRITS, DropRecipient, GiveUp, Split, Verdict, judge, most_splits
 
 
 def refused(status: int, code: str, text: str) -> Refused:
@@ -36,3 +36,17 @@ THREE = ["15550000001", "15550000002", "15550000003"]
 def test_what_a_refusal_costs(error: Refused, recipients: list[str], verdict: Verdict) -> None:
     """The one that is named, else half by half, and all of it only when no half could fare better."""
     assert judge(error, recipients, "x") == verdict
+
+
+@pytest.mark.parametrize("recipients", [1, 2, 3, 5, 100, 999, 1000])
+def test_as_many_culprits_are_found_as_the_bound_is_for(recipients: int) -> None:
+    """Wherever they stand: halving down to each of them alone takes no more splits than are allowed."""
+    for first in range(0, recipients, max(1, recipients // 50)):
+        culprits = {(first + n * max(1, recipients // CULPRITS)) % recipients for n in range(CULPRITS)}
+        splits, waiting = 0, [range(recipients)]
+        while waiting:
+            some = waiting.pop()
+            if len(some) > 1 and culprits.intersection(some):
+                splits += 1
+                waiting += [some[: len(some) // 2], some[len(some) // 2 :]]
+        assert splits <= most_splits(recipients)

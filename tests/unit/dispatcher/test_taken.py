@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from contracts import events as e
-from contracts.identity import derived_id
+from contracts.identity import Reference, derived_id
+from infra.process.world import iso
 from services.dispatcher.taken import Taken
 
 CAMPAIGN = "01930000-0000-7000-8000-000000000001"
@@ -34,11 +35,27 @@ def test_which_failures_are_followed_up(status: str, code: int, passes: bool) ->
     assert bool(taken.failed) is passes
 
 
-def test_a_code_413_blocks_everything() -> None:
-    """The account is out of credit: every further message would be lost."""
+EARLIER, LATER = "2026-03-01T11:59:00.000Z", "2026-03-01T12:01:00.000Z"
+OURS = Reference(CAMPAIGN, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "blocked"),
+    [
+        ({"at": EARLIER}, {OURS: EARLIER}),
+        ({"at": None}, {OURS: AT}),
+        ({"at": LATER}, {OURS: AT}),  # nothing is known before it happened: that clock is wrong
+        ({"at": "soon"}, {OURS: AT}),
+        ({"at": "0001-01-01T00:00:00+14:00"}, {OURS: AT}),
+        ({"at": EARLIER, "campaign_id": None, "chunk": None, "attempt": None}, {}),
+        ({"at": EARLIER, "code": 412}, {}),
+    ],
+)  # fmt: skip
+def test_a_code_413_tells_of_a_blocked_account(more: dict[str, Any], blocked: dict[Reference, str]) -> None:
+    """By offers of ours only, and as of the report's own time, which is never later than its record's."""
     taken = Taken()
-    taken.take(report(status="Aborted", code=413), b"")
-    assert taken.blocked is not None
+    taken.take(report(**({"status": "Aborted", "code": 413} | more)), b"")
+    assert {reference: iso(at) for reference, at in taken.blocked.items()} == blocked
 
 
 def test_a_report_without_a_reference_of_ours_is_an_orphan() -> None:

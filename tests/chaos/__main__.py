@@ -8,14 +8,14 @@ from pathlib import Path
 
 from infra.kafka.embedded import EmbeddedKafka
 from infra.postgres.embedded import EmbeddedPostgres
+from tests.chaos.judge import Verdict
 from tests.chaos.many import run_many
-from tests.chaos.run import Verdict
 from tests.places import make_template
 
 
 def tell(verdict: Verdict) -> None:
     """A line a run."""
-    said = "good" if verdict.good else f"BAD {verdict}"
+    said = "good" if verdict.good else f"BAD {verdict.faults}"
     print(f"seed {verdict.seed}: {said}, {verdict.deaths} deaths, {verdict.doubts} doubts", flush=True)
 
 
@@ -41,7 +41,9 @@ def main() -> int:
     verdicts = asyncio.run(many(given.first, given.runs))
     bad = [verdict.seed for verdict in verdicts if not verdict.good]
     deaths, doubts = sum(v.deaths for v in verdicts), sum(v.doubts for v in verdicts)
-    print(f"{len(verdicts)} runs, {deaths} deaths, {doubts} doubts; not exactly once: {len(bad)} {bad or ''}")
+    restores, follow_ups = sum(v.restores for v in verdicts), sum(v.follow_ups for v in verdicts)
+    more = f"{deaths} deaths, {restores} restores, {doubts} doubts, {follow_ups} follow-ups"
+    print(f"{len(verdicts)} runs, {more}; with a fault: {len(bad)} {bad or ''}")
     return 1 if bad else 0
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.chaos.run import Verdict, run
+from tests.chaos.judge import Verdict
+from tests.chaos.run import run
 from tests.chaos.scenario import scenario
 from tests.places import own_database, own_topics
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, connect
 
 log = structlog.get_logger(__name__)
 
 DIRECTORY = Path(__file__).with_name("migrations")
 FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+MIGRATE_SECONDS = 3600.0  # a statement may rewrite a large table, or wait for another that migrates
 LOCK = 0x48454C494F  # "HELIO": the key of the advisory lock; any number nobody else uses
 
 KNOWN = "select to_regclass('heliograph.migrations') is not null"
@@ -64,7 +65,7 @@ def read_migrations(directory: Path = DIRECTORY) -> list[Migration]:
 async def migrate(dsn: str, directory: Path = DIRECTORY) -> list[Migration]:
     """Bring the database to the newest number. Gives what this call applied: nothing when there was nothing to do."""
     migrations = read_migrations(directory)
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "heliograph migrate"})
+    connection = await connect(dsn, "migrate", command_timeout=MIGRATE_SECONDS)
     try:
         await connection.execute("select pg_advisory_lock($1)", LOCK)  # given back with the connection
         due = _due(migrations, await _applied(connection))

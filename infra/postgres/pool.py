@@ -1,5 +1,7 @@
-"""Pools of connections to PostgreSQL, one a process."""
+"""Connections to PostgreSQL, alone or in pools; the same ones directly and through a pooler in session mode."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import asyncpg
@@ -25,6 +27,7 @@ SERVER_SETTINGS = {
     "tcp_keepalives_count": "4",
     "jit": "off",
 }
+"""Set by a statement: what a connection asks for while it is made, PgBouncer refuses (`unsupported startup parameter`)."""
 
 
 class Patience(NamedTuple):
@@ -75,8 +78,8 @@ async def create_pool(
         record_class=asyncpg.Record,
         timeout=CONNECT_TIMEOUT_SECONDS,
         command_timeout=COMMAND_TIMEOUT_SECONDS if patience is None else patience.statement + UNANSWERED_SECONDS,
-        server_settings={**SERVER_SETTINGS, **more, "application_name": f"heliograph {name}"},
-        init=_prepare,
+        server_settings=_named(name),
+        init=partial(_prepare, more=more),
         reset=_reset,
     )
     if isinstance(pool, _ImpatientPool) and patience is not None:
@@ -85,12 +88,46 @@ async def create_pool(
     return pool
 
 
-async def _reset(connection: Connection) -> None:
-    """What is done when a connection is given back: as asyncpg does it, and then none is kept that is read-only.
+async def connect(
+    dsn: str,
+    name: str,
+    more: Mapping[str, str] | None = None,
+    *,
+    command_timeout: float = COMMAND_TIMEOUT_SECONDS,
+    statement_cache_size: int = 100,
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection alone, with `more` settings of the server. Fails as `create_pool` does."""
+    connection = await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=command_timeout,
+        server_settings=_named(name),
+        statement_cache_size=statement_cache_size,
+    )
+    try:
+        await _set(connection, more or {})
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
-    The server says it by itself (GUC_REPORT since PostgreSQL 14) with the answer to the statement before.
+
+def _named(name: str) -> dict[str, str]:
+    return {"application_name": f"heliograph {name}"}
+
+
+async def _set(connection: Connection, more: Mapping[str, str]) -> None:
+    settings = {**SERVER_SETTINGS, **more}
+    await connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in settings.items()))
+
+
+async def _reset(connection: Connection) -> None:
+    """Keep no connection that is read-only.
+
+    The server says it by itself (GUC_REPORT since PostgreSQL 14) with the answer to a statement. Nothing else is to be
+    done: what we do on a connection of a pool ends with its transaction, so asyncpg's RESET ALL, which would undo `_set`,
+    has nothing to reset.
     """
-    await connection.execute(connection.get_reset_query())
     if is_read_only(connection):
         connection.terminate()
 
@@ -101,7 +138,8 @@ def is_read_only(connection: Connection) -> bool:
     return "on" in (getattr(settings, name, "off") for name in ("in_hot_standby", "default_transaction_read_only"))
 
 
-async def _prepare(connection: Connection) -> None:
+async def _prepare(connection: Connection, more: Mapping[str, str]) -> None:
+    await _set(connection, more)
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
     )

@@ -12,6 +12,7 @@ from infra.postgres.embedded import PostgresFailed
 from infra.postgres.migrations import MigrationRefused
 from infra.postgres.migrations import migrate as apply_migrations
 from infra.postgres.rootless import CannotDropPrivileges
+from infra.postgres.sessions import NoSession, require_sessions
 from infra.process.children import Killed
 from infra.process.home import AlreadyRunning, Home
 from infra.process.logs import configure_logging
@@ -22,7 +23,7 @@ from services.cli.api import ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
 from services.cli.provision import make_topics
 from services.cli.screen import Screen, campaign_line
-from services.cli.service import FAILED, checked_settings
+from services.cli.service import FAILED, SETTINGS_WRONG, checked_settings
 
 FOR_PEOPLE = (
     AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, Killed, LetterUnknown, LogError, MigrationRefused, PortTaken,
@@ -75,8 +76,14 @@ async def migrate_database() -> None:
     """`heliograph migrate`."""
     settings = located(prepared())
     assert settings.database_url is not None
+    dsn = settings.database_url.get_secret_value()
     with errors_shown():
-        applied = await apply_migrations(settings.database_url.get_secret_value())
+        try:
+            await require_sessions(dsn)
+        except NoSession as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(SETTINGS_WRONG) from None
+        applied = await apply_migrations(dsn)
     Screen().say("".join(f"applied {migration}\n" for migration in applied) + "The database is up to date.")
 
 

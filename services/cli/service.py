@@ -11,6 +11,7 @@ import structlog
 import typer
 import uvloop
 
+from infra.postgres.sessions import NoSession, require_sessions
 from infra.process.crash_points import VARIABLE, crash_points
 from infra.process.logs import configure_logging
 from infra.process.memory import keep_freed_memory
@@ -36,7 +37,10 @@ def checked_settings(needs: Collection[str] = ()) -> Settings:
 
 
 def serve(name: str, work: Work, needs: Collection[str] = SERVERS) -> None:
-    """Run `work` as the process `name` until SIGTERM or SIGINT: exit code 0 then, 1 when it or a task of its fails."""
+    """Run `work` as the process `name` until SIGTERM or SIGINT: exit code 0 then, 1 when it or a task of its fails.
+
+    Exit code 2, as for any wrong setting, when a pooler stands before PostgreSQL that does not keep sessions.
+    """
     settings = checked_settings(needs)
     configure_logging(
         level=settings.log_level, form=settings.log_format, service=name, secrets=settings.secret_values()
@@ -44,16 +48,16 @@ def serve(name: str, work: Work, needs: Collection[str] = SERVERS) -> None:
     gc.collect()
     keep_freed_memory()
     gc.freeze()  # what was imported lives as long as the process: never look at it again
-    sys.exit(uvloop.run(_until_stopped(name, work, settings)))
+    sys.exit(uvloop.run(_until_stopped(name, work, settings, needs)))
 
 
-async def _until_stopped(name: str, work: Work, settings: Settings) -> int:
+async def _until_stopped(name: str, work: Work, settings: Settings, needs: Collection[str]) -> int:
     world = World(at=crash_points(os.environ.get(VARIABLE)))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     log.info("service_started", name=name, replica=settings.replica)
-    main = world.tasks.spawn(name, _work(work, settings, world))
+    main = world.tasks.spawn(name, _work(work, settings, world, needs))
     stop, failed = (
         world.tasks.spawn(*pair) for pair in (("stop", stopped.wait()), ("fail", world.tasks.wait_failed()))
     )
@@ -62,8 +66,14 @@ async def _until_stopped(name: str, work: Work, settings: Settings) -> int:
     await asyncio.wait({main}, timeout=STOP_SECONDS)
     await world.tasks.stop(within=0.5)
     log.info("service_stopped", name=name, asked=stopped.is_set())
-    return 0 if stopped.is_set() else FAILED
+    if stopped.is_set():
+        return 0
+    why = await world.tasks.wait_failed() if world.tasks.any_failed else None
+    return SETTINGS_WRONG if isinstance(why, NoSession) else FAILED
 
 
-async def _work(work: Work, settings: Settings, world: World) -> None:
+async def _work(work: Work, settings: Settings, world: World, needs: Collection[str]) -> None:
+    """The work, once a database that it needs is known to be what it rests on."""
+    if "DATABASE_URL" in needs and settings.database_url is not None:
+        await require_sessions(settings.database_url.get_secret_value())
     await work(settings, world)

@@ -9,7 +9,7 @@ import msgspec
 
 from contracts.events import CampaignRequested
 from contracts.identity import Reference
-from infra.postgres.pool import SERVER_SETTINGS, Connection, Pool
+from infra.postgres.pool import Connection, Pool, connect
 from services.dispatcher import held, rate
 from services.dispatcher.consented import OptOuts, not_confirmable
 from services.dispatcher.held import CORRECT, PACE
@@ -97,8 +97,7 @@ class Ledger:
     @classmethod
     async def open(cls, pool: Pool, dsn: str, pacing: Pacing) -> "Ledger":
         """Take a number that no living owner has, and its lock, for as long as the session lasts."""
-        settings = SERVER_SETTINGS | IN_ORDER | {"application_name": "heliograph dispatcher owner"}
-        session = await asyncpg.connect(dsn, server_settings=settings, command_timeout=30.0)
+        session = await connect(dsn, "dispatcher owner", IN_ORDER, command_timeout=30.0)
         while True:
             owner = await session.fetchval("SELECT nextval('dispatch.owners')::integer")
             if await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", OWNERS, owner):

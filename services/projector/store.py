@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import asyncpg
-
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets, Step, Stored
-from infra.postgres.pool import SERVER_SETTINGS, Connection
+from infra.postgres.pool import Connection, connect
 from infra.postgres.refusals import REFUSALS
 from infra.postgres.together import Statement, together
 from services.projector import builds
@@ -52,8 +50,7 @@ class Store:
     @classmethod
     async def connect(cls, dsn: str, build: int | None = None) -> "Store":
         """Connect to build `build`, or to the current one. Raises BuildRefused when this code cannot fill it."""
-        settings = SERVER_SETTINGS | PROBE_BY_KEY | {"application_name": "heliograph projector"}
-        connection = await asyncpg.connect(dsn, server_settings=settings, command_timeout=60.0)
+        connection = await connect(dsn, "projector", PROBE_BY_KEY)
         number = await builds.checked(connection, build)
         await connection.execute(f"SET search_path = build_{number}")
         await connection.execute(messages.STAGE)

@@ -4,7 +4,7 @@ import asyncpg
 import structlog
 
 from infra.kafka.log import LogUnavailable, Partition, Reader
-from infra.postgres.pool import SERVER_SETTINGS
+from infra.postgres.pool import connect
 from infra.process.metrics import CONSUMER_LAG_RECORDS, CONSUMER_LAG_SECONDS, INCIDENTS, ORPHAN_AGE, ORPHANS
 from infra.process.world import World
 from services.projector.projector import Projector
@@ -49,8 +49,7 @@ class Watch:
             CONSUMER_LAG_SECONDS.labels(topic, partition).set((now_ms - read_ms) / 1000 if records else 0)
 
     async def _tables(self) -> None:
-        settings = SERVER_SETTINGS | {"search_path": f"build_{self._build}", "application_name": "heliograph watch"}
-        connection = await asyncpg.connect(self._dsn, server_settings=settings, timeout=5, command_timeout=10)
+        connection = await connect(self._dsn, "watch", {"search_path": f"build_{self._build}"}, command_timeout=10)
         try:
             orphans, age = await connection.fetchrow(LOOK) or (0, 0.0)
             ORPHANS.set(orphans)

@@ -22,6 +22,7 @@ AT_ONCE = 4  # publications of this process; each holds a database connection me
 LOOK_AGAIN_SECONDS = 0.05  # while another replica publishes our campaign
 KNOWN_AWAY_SECONDS = 1.0  # after a failure nobody else tries for so long: they would all wait for the same
 FINISH_EVERY_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 300.0  # of a campaign that cannot be published as it is; the others do not wait for it
 
 Connect = Callable[[], Awaitable[Appender]]
 
@@ -37,6 +38,7 @@ class Publisher:
         self._connecting = asyncio.Lock()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._failed_at = float("-inf")
+        self._stuck: dict[UUID, tuple[float, float]] = {}  # until when each is left alone, and for how long
 
     async def publish(self, campaign_id: UUID) -> None:
         """Return when all of the campaign is in the log, whoever put it there. Raises LogError."""
@@ -83,13 +85,19 @@ class Publisher:
             await self._world.clock.sleep(FINISH_EVERY_SECONDS * self._world.chance.uniform(0.8, 1.2))
 
     async def _finish(self, campaign_id: UUID) -> None:
+        until, pause = self._stuck.get(campaign_id, (0.0, FINISH_EVERY_SECONDS))
+        now = self._world.clock.boot()
+        if now < until:
+            return
         try:
             if await self._publish_here(campaign_id):
                 log.info("campaign_finished", campaign_id=str(campaign_id))
+            self._stuck.pop(campaign_id, None)
         except LogUnavailable:
             raise
         except LogError:  # this campaign cannot be published as it is; the others can
-            log.exception("campaign_stuck", campaign_id=str(campaign_id))
+            self._stuck[campaign_id] = now + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+            log.exception("campaign_stuck", campaign_id=str(campaign_id), again_in=pause)
 
     async def stop(self) -> None:
         """Close the appender."""

@@ -1,5 +1,6 @@
 """The outbox: what was accepted, kept in PostgreSQL until all of it is in the log. Methods are whole transactions."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from infra.kafka.log import LogError
 from infra.postgres.pool import Connection, Pool
 from infra.postgres.trouble import PASSES
 from services.campaign.options import Options
@@ -180,24 +182,33 @@ class Outbox:
     NEXT_CHUNKS = """
     select chunk, event from campaign.chunks where campaign_id = $1 and chunk > $2 order by chunk limit $3
     """
-    DROP_CHUNKS = "delete from campaign.chunks where campaign_id = $1"
+    DROP_CHUNKS = "delete from campaign.chunks where campaign_id = $1 and chunk <= $2"
     MARK_PUBLISHED = "update campaign.campaigns set published_at = clock_timestamp() where campaign_id = $1"
 
     async def publish(self, campaign_id: UUID, append: Append) -> bool:
         """Append all chunks of one campaign and mark it published; False when it is, or somebody else is at it.
 
-        A crash or an error of `append` leaves everything as it was, so that the next one appends all of it again:
-        the records are the same to the byte, and their readers know them by their `event_id`.
+        Where `append` fails, or there is no more time, the next one goes on with that page. A crash leaves everything
+        as it was, so that all of it is appended again: the records are the same to the byte, and their readers know
+        them by their `event_id`.
         """
+        failed: BaseException | None = None
         async with self._pool.acquire() as connection, connection.transaction():
             if not await connection.fetchval(self.TAKE_UNPUBLISHED, campaign_id):
                 return False
             last = -1
             while page := await connection.fetch(self.NEXT_CHUNKS, campaign_id, last, CHUNKS_A_PAGE):
-                await append([(row["chunk"], row["event"]) for row in page])
+                try:
+                    await append([(row["chunk"], row["event"]) for row in page])
+                except (LogError, asyncio.CancelledError) as error:
+                    failed = error
+                    break
                 last = page[-1]["chunk"]
-            await connection.execute(self.DROP_CHUNKS, campaign_id)
-            await connection.execute(self.MARK_PUBLISHED, campaign_id)
+            await connection.execute(self.DROP_CHUNKS, campaign_id, last)
+            if failed is None:
+                await connection.execute(self.MARK_PUBLISHED, campaign_id)
+        if failed is not None:
+            raise failed
         return True
 
     IS_PUBLISHED = "select published_at is not null from campaign.campaigns where campaign_id = $1"

@@ -21,6 +21,7 @@ IF_ABSENT = {
     Next.LOOK_AGAIN: "it is looked for again",
     Next.OFFER_AGAIN: "it is offered again",
     Next.CANCEL: "it is cancelled",
+    Next.HOLD: "it is held until somebody settles it: it was offered too often and never arrived",
     Next.GIVE_UP: "it is given up",
 }
 
@@ -117,6 +118,8 @@ class ByHand:
     OPEN = """
     SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.looks, cardinality(b.recipients) AS recipients, k.request,
            extract(epoch FROM now() - b.attempted_at)::float8 AS age, c.delivery_policy, c.cancelled,
+           (SELECT count(*) FROM dispatch.batches o WHERE o.campaign_id = b.campaign_id AND o.chunk = b.chunk
+            AND o.part = b.part AND o.follows = b.follows AND o.state = 'absent')::integer AS absents,
            coalesce(extract(epoch FROM b.next_look_at - now()), 0)::float8 AS look_in
     FROM dispatch.batches b JOIN dispatch.campaigns c USING (campaign_id) JOIN dispatch.chunks k USING (campaign_id, chunk)
     WHERE b.state = 'in_doubt' ORDER BY b.attempted_at LIMIT $1
@@ -128,7 +131,7 @@ class ByHand:
             OpenDoubt(
                 reference_of(row),
                 _count(row["request"]) if row["recipients"] is None else row["recipients"],
-                Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"]),
+                Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"], row["absents"]),
                 row["look_in"],
             )
             for row in await self._pool.fetch(self.OPEN, most)
@@ -167,7 +170,7 @@ async def _offer_again(connection: Connection, reference: Reference) -> int:
     assert row is not None  # the row is locked, and was in doubt
     attempt: int = await connection.fetchval(Doubts.ALLOT, reference.campaign_id, reference.chunk)
     ours = reference.campaign_id, reference.chunk, attempt, reference.part
-    await connection.execute(Doubts.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"])
+    await connection.execute(Doubts.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"], 0.0)
     return attempt
 
 

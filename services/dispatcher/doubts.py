@@ -55,6 +55,8 @@ class Doubts:
     JOIN dispatch.campaigns c USING (campaign_id)
     WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
     RETURNING {_REFERENCE}, b.attempted_at, clock_timestamp() AS now, b.looks, c.delivery_policy, c.cancelled, c.cancelled_by,
+              (SELECT count(*) FROM dispatch.batches o WHERE o.campaign_id = b.campaign_id AND o.chunk = b.chunk
+               AND o.part = b.part AND o.follows = b.follows AND o.state = 'absent')::integer AS absents,
               extract(epoch FROM now() - b.attempted_at)::float8 AS age
     """
 
@@ -65,7 +67,7 @@ class Doubts:
                 reference_of(row),
                 row["attempted_at"],
                 row["now"],
-                Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"]),
+                Case(row["looks"], row["age"], row["delivery_policy"], row["cancelled"], row["absents"]),
                 row["cancelled_by"],
             )
             for row in await self._pool.fetch(self.DUE, most, lease)
@@ -100,18 +102,22 @@ class Doubts:
     )
     OFFER = """
     INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, due_at, rank_at, recipients, follows)
-    VALUES ($1, $2, $3, $4, 'due', 'absent', now(), $5, $6, $7)
+    VALUES ($1, $2, $3, $4, 'due', 'absent', now() + $8 * interval '1 second', greatest($5, now()), $6, $7)
     """
+    """Behind what has waited so far: what does not arrive must not keep others from going."""
 
-    async def offer_again(self, reference: Reference) -> int | None:
-        """Surely not there: a new attempt, with a number never used before, is due. None when somebody was faster."""
+    async def offer_again(self, reference: Reference, pause: float) -> int | None:
+        """Surely not there: a new attempt, with a number never used before, is due after `pause` seconds.
+
+        None when somebody was faster.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self.ABSENT, *key(reference))
             if row is None:
                 return None
             attempt: int = await connection.fetchval(self.ALLOT, reference.campaign_id, reference.chunk)
             ours = reference.campaign_id, reference.chunk, attempt, reference.part
-            await connection.execute(self.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"])
+            await connection.execute(self.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"], pause)
             return attempt
 
     COUNT = """

@@ -11,7 +11,7 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from services.dispatcher import offers
 from services.dispatcher.clocks import apart, asked_from
-from services.dispatcher.doubt import Next, Rule, Seen, decide
+from services.dispatcher.doubt import HELD_SECONDS, Next, Rule, Seen, decide, look_pause, offer_pause
 from services.dispatcher.doubts import Doubt, Doubts
 from services.dispatcher.say import Voice
 
@@ -66,10 +66,14 @@ class Recovery:
                 self.world.at("recovery.said")
                 await self.doubts.found(reference, batch_id, self.first_look)
             case Next.LOOK_AGAIN:
-                await self.doubts.look_again(reference, self.rule.pause, absent=told and seen is Seen.ABSENT)
+                pause = look_pause(seen, doubt.case, self.rule)
+                await self.doubts.look_again(reference, pause, absent=told and seen is Seen.ABSENT)
             case Next.OFFER_AGAIN:
-                attempt = await self.doubts.offer_again(reference)
+                attempt = await self.doubts.offer_again(reference, offer_pause(doubt.case.absents))
                 log.warning("batch_offered_again", client_reference=str(reference), next_attempt=attempt)
+            case Next.HOLD:
+                log.error("doubt_held", client_reference=str(reference), do="see why, then `heliograph doubts settle`")
+                await self.doubts.look_again(reference, HELD_SECONDS, absent=False)
             case Next.CANCEL:
                 await self.voice.say(offers.cancelled(reference, doubt.cancelled_by, now))
                 await self.doubts.end(reference, "cancelled")

@@ -11,7 +11,7 @@ from contracts import topics
 from contracts.events import CampaignRequested
 from contracts.identity import chunk_key
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.log import Appender, Entry
+from infra.kafka.log import Appender, Entry, LogUnavailable
 from infra.postgres.pool import Pool
 from infra.process.ports import free_port
 from infra.process.world import World, iso
@@ -104,6 +104,29 @@ async def test_publishing_twice_is_recognisable(
     events = await logged()
     assert len(events) == 32 + 40
     assert complete(events)
+
+
+@pytest.mark.parametrize("failure", [LogUnavailable, asyncio.CancelledError])
+async def test_what_was_refused_goes_on_where_it_was(pool: Pool, world: World, failure: type[BaseException]) -> None:
+    """The log took the first page and not the second, or there was no more time: the first is not appended again."""
+    campaign_id, appended = await recorded(pool, world), list[int]()
+    room = [1]
+
+    async def append(chunks: Sequence[tuple[int, bytes]]) -> None:
+        if not room:
+            raise failure
+        room.pop()
+        appended.extend(number for number, _ in chunks)
+
+    with pytest.raises(failure):
+        await Outbox(pool).publish(campaign_id, append)
+    assert await unpublished(pool) == 1 + 8
+    with pytest.raises(failure):
+        await Outbox(pool).publish(campaign_id, append)
+    room.append(1)
+    assert await Outbox(pool).publish(campaign_id, append)
+    assert appended == list(range(40))
+    assert await unpublished(pool) == 0
 
 
 async def test_without_kafka_the_campaign_is_recorded(pool: Pool, start: Start, logged: Logged) -> None:

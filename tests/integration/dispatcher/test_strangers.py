@@ -1,8 +1,13 @@
 """What stands before Sinch answers in its place: nobody is refused, nobody gets it twice, and it goes on by itself."""
 
+from datetime import timedelta
+
 import pytest
 
 from contracts.events import BatchAccepted, BatchInDoubt, BatchRefused, RecipientsRefused
+from infra.postgres.pool import Pool
+from services.dispatcher.by_hand import ByHand
+from services.dispatcher.doubt import MOST_ABSENT, Rule
 from tests.integration.dispatcher.front import fronting
 from tests.integration.dispatcher.parts import NUMBERS, Parts, dispatching
 from tests.unit.sinch import pages
@@ -10,6 +15,13 @@ from tests.unit.sinch.pages import Page, sinch
 from tests.waiting import until
 
 STATES = "SELECT array_agg(DISTINCT state) FROM dispatch.batches"
+FAILED_OFTEN = """
+INSERT INTO dispatch.batches (campaign_id, chunk, attempt, state, due_at, rank_at)
+SELECT campaign_id, chunk, 100 + n, 'absent', now(), now() FROM dispatch.batches, generate_series(1, $1) n WHERE attempt = 1
+"""
+HELD = (
+    "SELECT state = 'in_doubt' AND next_look_at > now() + interval '50 minutes' FROM dispatch.batches WHERE attempt = 3"
+)
 TEN = [[number] for number in NUMBERS]
 
 
@@ -61,3 +73,30 @@ async def test_a_strangers_empty_list_and_404_are_no_absence(these: Parts) -> No
             front.passes()
             await these.settled()
     assert await these.sent() == dict.fromkeys(NUMBERS[:3], 1)
+
+
+async def test_what_never_arrives_is_offered_ever_later_and_at_last_held(these: Parts, pool: Pool) -> None:
+    """A firewall takes offence at the text: no storm of attempts; the last doubt stays, and its list says what to do."""
+    async with fronting(these.simulator.url) as front:
+        front.answers("POST", 403, pages.NGINX)
+        await these.ask(NUMBERS[:3])
+        async with dispatching(these, sinch_base_url=front.url):
+
+            async def attempts() -> int:
+                return int(await these.ledger.fetchval("SELECT coalesce(max(attempt), 0) FROM dispatch.batches"))
+
+            async def third() -> bool:
+                return await attempts() >= 3
+
+            await until(third, "it was absent twice", within=20.0)
+            pause = "SELECT due_at - created_at FROM dispatch.batches WHERE attempt = $1"
+            assert await these.ledger.fetchval(pause, 2) == timedelta(0)
+            assert await these.ledger.fetchval(pause, 3) == timedelta(seconds=2)
+            await these.ledger.execute(FAILED_OFTEN, MOST_ABSENT)
+
+            async def held() -> bool:
+                return bool(await these.ledger.fetchval(HELD))
+
+            await until(held, "it is held", within=30.0)
+            assert "held until somebody settles it" in (await ByHand(pool).doubts(1))[0].next_step(Rule(2, 0.4))
+    assert await these.sent() == {}

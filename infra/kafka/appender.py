@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 from aiokafka.errors import (
     KafkaError,
@@ -16,9 +17,9 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
-from infra.kafka.batches import append_in_batches
+from infra.kafka.batches import append_in_batches, shielded
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.errors import LogError, LogOverloaded, LogUnavailable, RecordTooLarge
+from infra.kafka.errors import LogError, LogOverloaded, LogUnavailable, LogUnreached, RecordTooLarge
 from infra.kafka.producer import Producer, size_of
 from infra.kafka.records import Entry, Position
 from infra.kafka.supply import Supply
@@ -32,6 +33,7 @@ MAX_RECORD_BYTES = 1_000_000  # the broker's own default limit is 1,048,588 a ba
 MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024
 START_SECONDS = 15.0
 STOP_SECONDS = 3.0
+EARLY_SECONDS = 0.25  # what is late so soon is taken back with what is late now: taking a batch apart is not cheap
 STALL_SECONDS = 15.0  # no acknowledgement for so long while deadlines pass: aiokafka itself may be stuck
 
 REFUSED_FOR_SIZE = (MessageSizeTooLargeError, RecordListTooLargeError)
@@ -86,7 +88,7 @@ class Appender:
     async def append(self, entry: Entry, *, within: float = 3.0) -> Position:
         """Append one record and wait until every replica in sync has it.
 
-        RecordTooLarge and LogOverloaded: surely not appended. LogUnavailable: perhaps appended.
+        RecordTooLarge, LogOverloaded and LogUnreached: surely not appended. LogUnavailable: perhaps appended.
         """
         position: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self.put(entry, partial(_settle, position), within=within)
@@ -168,8 +170,22 @@ class Appender:
             APPEND_FAILURES.labels(one.entry.topic).inc()
         one.told(said)
 
-    def _give_up(self, one: One) -> None:
-        self._tell(one, self._late())
+    def _give_up(self, acknowledgement: asyncio.Future[Any], late: list[One], rest: list[One]) -> None:
+        """These are late. In a batch that was never sent they are taken back; what is left of it waits on, anew."""
+        waiting, producer, said = self._started(), self._supply.current, self._late()
+        soon = waiting.now() + EARLY_SECONDS
+        kept = [one for one in rest if one.deadline > soon]
+        anew = None if producer is None else producer.take_back(acknowledgement, [one.entry for one in kept])
+        if producer is not None and anew is not None:
+            said = LogUnreached("the broker did not get to it in time; taken back")
+            late = late + [one for one in rest if one.deadline <= soon]
+            waiting.take(acknowledgement)
+            for number, one in enumerate(kept):
+                waiting.add(anew, msgspec.structs.replace(one, number=number))
+            if kept:
+                anew.add_done_callback(partial(self._ended, producer))
+        for one in late:
+            self._tell(one, said)
 
     def _patiently(self, one: One, append: Callable[[Entry], Awaitable[Position]]) -> None:
         """The way for what cannot be queued at once: no producer, no metadata, no room, or a batch that was refused."""
@@ -210,7 +226,7 @@ class Appender:
             producer = await self._supply.get()
             try:
                 _, acknowledgement = await producer.put_batch(await producer.partition_of(entry), [entry])
-                appended = await acknowledgement
+                appended = await shielded(producer, acknowledgement)
             except ProducerClosed:
                 continue
             except OutOfOrderSequenceNumber as error:  # refused for a neighbour's sake, surely not appended

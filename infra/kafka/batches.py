@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import RecordMetadata, TopicPartition
 
 from infra.kafka.partitioner import partition_for
 from infra.kafka.producer import Producer, size_of
@@ -38,6 +38,15 @@ async def append_in_batches(
             raise outcome
 
 
+async def shielded(producer: Producer, acknowledgement: asyncio.Future[RecordMetadata]) -> RecordMetadata:
+    """The acknowledgement of a batch of our own. Cancelled by a deadline, a batch that was never sent is taken back."""
+    try:
+        return await asyncio.shield(acknowledgement)
+    except asyncio.CancelledError:
+        producer.take_back(acknowledgement)
+        raise
+
+
 async def _by_partition(
     producer: Producer, entries: Sequence[Entry], check: Callable[[Entry, int], None]
 ) -> dict[TopicPartition, list[int]]:
@@ -60,7 +69,26 @@ async def _append_partition(
     positions: list[Position | None],
 ) -> None:
     """Queue one partition's entries batch by batch, then wait for the acknowledgements."""
-    waiting = []
+    waiting: list[tuple[int, int, asyncio.Future[RecordMetadata]]] = []
+    try:
+        await _queue(producer, partition, entries, indexes, waiting)
+        for start, count, acknowledgement in waiting:
+            base = (await shielded(producer, acknowledgement)).offset
+            for nth, index in enumerate(indexes[start : start + count]):
+                positions[index] = Position(entries[index].topic, partition.partition, base + nth)
+    except asyncio.CancelledError:  # the deadline
+        for _, _, acknowledgement in waiting:
+            producer.take_back(acknowledgement)
+        raise
+
+
+async def _queue(
+    producer: Producer,
+    partition: TopicPartition,
+    entries: Sequence[Entry],
+    indexes: list[int],
+    waiting: list[tuple[int, int, asyncio.Future[RecordMetadata]]],
+) -> None:
     begin = 0
     while begin < len(indexes):
         count, acknowledgement = await producer.put_batch(
@@ -68,7 +96,3 @@ async def _append_partition(
         )
         waiting.append((begin, count, acknowledgement))
         begin += count
-    for start, count, acknowledgement in waiting:
-        base = (await acknowledgement).offset
-        for nth, index in enumerate(indexes[start : start + count]):
-            positions[index] = Position(entries[index].topic, partition.partition, base + nth)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -30,9 +32,9 @@ ERROR_LINES = 15  # of the broker's own output, shown when it does not start
 # The first three let a broker that was killed come back in 4 s instead of 12, and groups settle at once (PITFALLS).
 PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
+node.id={node}
 controller.listener.names=CONTROLLER
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -43,16 +45,16 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
 auto.create.topics.enable=false
 num.partitions=1
-default.replication.factor=1
-min.insync.replicas=1
+default.replication.factor={replication}
+min.insync.replicas={in_sync}
 offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replication}
 transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replication}
+transaction.state.log.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={replication}
+share.coordinator.state.topic.min.isr={in_sync}
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
@@ -67,10 +69,35 @@ CONSOLE_TOOLS = {
 }
 
 
-class EmbeddedKafka:
-    """One broker with its data under `home`, kept between runs. `port` None takes a free one each time."""
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A broker's place in a cluster whose nodes are all brokers and controllers: its number, and all controllers' ports."""
 
-    def __init__(self, home: Path, port: int | None = None) -> None:
+    number: int
+    controller_ports: Mapping[int, int]
+
+    def filled(self, port: int, data: Path) -> str:
+        """The properties of this node. With three, two must have a record before it counts."""
+        nodes = len(self.controller_ports)
+        return PROPERTIES.format(
+            node=self.number,
+            voters=",".join(f"{number}@127.0.0.1:{at}" for number, at in self.controller_ports.items()),
+            port=port,
+            controller_port=self.controller_ports[self.number],
+            data=data,
+            replication=nodes,
+            in_sync=max(1, nodes - 1),
+        )
+
+
+class EmbeddedKafka:
+    """One broker with its data under `home`, kept between runs. `port` None takes a free one each time.
+
+    `node`: one of a cluster, which is up only when most of its nodes are.
+    """
+
+    def __init__(self, home: Path, port: int | None = None, node: Node | None = None) -> None:
+        self._node = node
         self._home = home.absolute()
         self._wanted_port = port
         self._child: Child | None = None
@@ -134,7 +161,8 @@ class EmbeddedKafka:
         data = self._home / "data"
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         properties = self._home / "server.properties"
-        properties.write_text(PROPERTIES.format(port=port, controller_port=free_port(), data=data))
+        node = self._node or Node(1, {1: free_port()})
+        properties.write_text(node.filled(port, data))
         return properties
 
     async def _format(self, properties: Path) -> None:

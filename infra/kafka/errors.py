@@ -10,6 +10,10 @@ class LogUnavailable(LogError):
     """Try again later: the deadline passed or the broker is away. The record is PERHAPS appended all the same."""
 
 
+class LogUnreached(LogUnavailable):
+    """Try again later: the broker did not get to it in time, and it was taken back. Surely nothing was appended."""
+
+
 class LogOverloaded(LogUnavailable):
     """Slow down: too many bytes are waiting for the broker. Surely nothing was appended."""
 

@@ -2,7 +2,15 @@
 
 from infra.kafka.appender import Appender
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.errors import LogError, LogOverloaded, LogRewritten, LogUnavailable, ReaderLost, RecordTooLarge
+from infra.kafka.errors import (
+    LogError,
+    LogOverloaded,
+    LogRewritten,
+    LogUnavailable,
+    LogUnreached,
+    ReaderLost,
+    RecordTooLarge,
+)
 from infra.kafka.partitioner import partition_for
 from infra.kafka.reader import Reader
 from infra.kafka.records import Entry, Partition, Position, Record
@@ -16,6 +24,7 @@ __all__ = [
     "LogOverloaded",
     "LogRewritten",
     "LogUnavailable",
+    "LogUnreached",
     "Partition",
     "Position",
     "Reader",

@@ -7,15 +7,18 @@ to 0.14. They are needed because `send()` spends two thirds of its time on metad
 # ruff: noqa: SLF001 - see above
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import MessageBatch
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import consume_failure, end_within
 from infra.kafka.errors import LogUnavailable
+from infra.kafka.leaving import leave_silent_brokers
 from infra.kafka.partitioner import partition_for
 from infra.kafka.records import Entry
 
@@ -24,7 +27,7 @@ log = structlog.get_logger(__name__)
 BATCH_BYTES = 128 * 1024  # well under the broker's 1 MB a batch, whatever stands in it
 RECORD_OVERHEAD_BYTES = 36  # lengths, offsets and attributes of a record, at their longest
 HEADER_OVERHEAD_BYTES = 10  # two lengths
-REQUEST_TIMEOUT_MS = 10_000  # then the connection is renewed and the same request repeated; not the caller's deadline
+REQUEST_TIMEOUT_MS = 4_000  # then the connection is renewed and the same request repeated; not the caller's deadline
 FOR_EVER_SECONDS = 86_400.0  # the caller's deadline ends these waits, not aiokafka's
 
 
@@ -50,10 +53,11 @@ class Producer:
             max_batch_size=BATCH_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
+        leave_silent_brokers(self._aiokafka.client)
         self._accumulator: Any = self._aiokafka._message_accumulator
         self._cluster: Any = self._aiokafka.client.cluster
         self._routes: dict[str, list[TopicPartition]] = {}
-        self._cluster.add_listener(lambda _: self._routes.clear())
+        self._cluster.add_listener(self._route_anew)
 
     @property
     def usable(self) -> bool:
@@ -72,6 +76,16 @@ class Producer:
             numbers = await self._aiokafka.client._wait_on_metadata(name)
             route = self._routes[topic] = [TopicPartition(name, number) for number in sorted(numbers)]
         return route
+
+    def _route_anew(self, cluster: Any) -> None:
+        """Metadata has come: a topic may have other partitions now. One that is gone is waited for again."""
+        for topic in list(self._routes):
+            name = self._connection.topic(topic)
+            numbers = cluster.partitions_for_topic(name)
+            if numbers:
+                self._routes[topic] = [TopicPartition(name, number) for number in sorted(numbers)]
+            else:
+                del self._routes[topic]
 
     async def partition_of(self, entry: Entry) -> TopicPartition:
         """The partition of an entry on the broker."""
@@ -113,9 +127,43 @@ class Producer:
             ):
                 break
         builder.close()
-        future = await self._accumulator.add_batch(builder, partition, FOR_EVER_SECONDS)
+        await self._accumulator.add_batch(builder, partition, FOR_EVER_SECONDS)
+        future = self._accumulator._batches[partition][-1].future  # itself, not aiokafka's shield: see `take_back`
         consume_failure(future)
         return builder.record_count(), future
+
+    def take_back(self, acknowledgement: asyncio.Future[Any], keep: Sequence[Entry] = ()) -> asyncio.Future[Any] | None:
+        """Take the batch of this acknowledgement back, but for the entries to `keep`; gives their new acknowledgement.
+
+        None: it was handed to the socket once, and may land; nothing has changed. One that never was has no sequence
+        number yet, so no gap is left. The kept ones, some of its own in their order, are numbered anew from 0.
+        """
+        for partition, queue in list(self._accumulator._batches.items()):
+            for place, batch in enumerate(queue):
+                if batch.future is acknowledgement:
+                    return self._without(partition, place, batch, keep)
+        return None
+
+    def _without(
+        self, partition: TopicPartition, place: int, batch: Any, keep: Sequence[Entry]
+    ) -> asyncio.Future[Any] | None:
+        if batch.retry_count or any(not future.done() for future, _ in batch._msg_futures):
+            return None
+        queue, builder = self._accumulator._batches[partition], self._accumulator.create_builder()
+        for entry in keep:
+            builder.append(timestamp=None, key=entry.key.encode(), value=entry.value, headers=list(entry.headers))
+        kept = MessageBatch(partition, builder, batch._ttl, batch._linger_time)
+        if keep:
+            queue[place] = kept
+        else:
+            del queue[place]
+        if not queue:
+            del self._accumulator._batches[partition]
+        batch._builder.close()
+        if not batch._drain_waiter.done():
+            batch._drain_waiter.set_result(None)  # whoever waits for room looks again
+        future: asyncio.Future[Any] = kept.future
+        return future
 
     def _queued(self) -> list[Any]:
         queues = self._accumulator._batches.values()

@@ -20,6 +20,7 @@ from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable, ReaderLost
 from infra.kafka.fast_records import use_fast_records
+from infra.kafka.leaving import leave_silent_brokers
 from infra.kafka.records import Partition, Record
 from infra.process.world import World
 
@@ -102,6 +103,7 @@ class Reader:
             fetch_max_bytes=self._max_fetch_bytes,
             max_partition_fetch_bytes=self._max_partition_fetch_bytes,
         )
+        leave_silent_brokers(consumer._client)  # noqa: SLF001 - as there
         consumer.subscribe(topics=self._topics, listener=_Listener(self))
         try:
             async with asyncio.timeout(within):

@@ -14,6 +14,7 @@ from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable
 from infra.kafka.fast_records import use_fast_records
+from infra.kafka.leaving import leave_silent_brokers
 from infra.kafka.records import Partition, Record
 
 START_SECONDS = 15.0
@@ -43,6 +44,7 @@ class Scanner:
             enable_auto_commit=False,
             max_partition_fetch_bytes=self._max_partition_fetch_bytes,
         )
+        leave_silent_brokers(consumer._client)  # noqa: SLF001 - as there
         try:
             async with asyncio.timeout(START_SECONDS):
                 await consumer.start()

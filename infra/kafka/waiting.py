@@ -29,10 +29,14 @@ class One(msgspec.Struct, frozen=True, gc=False):
     """The loop's time."""
 
 
+GiveUp = Callable[[asyncio.Future[Any], list[One], list[One]], None]
+"""Hears of each batch with late ones: its acknowledgement, those, and the rest of it, which waits on."""
+
+
 class Waiting:
     """Records by the acknowledgement of their batch; one timer gives up those whose time is up, for all of them."""
 
-    def __init__(self, give_up: Callable[[One], None], tick: float = TICK_SECONDS) -> None:
+    def __init__(self, give_up: GiveUp, tick: float = TICK_SECONDS) -> None:
         self._give_up = give_up
         self._tick = tick
         self._batches: dict[asyncio.Future[Any], list[One]] = {}
@@ -67,10 +71,8 @@ class Waiting:
         self._timer = self._loop.call_later(self._tick, self._sweep) if self._batches else None
 
     def _give_up_until(self, now: float) -> None:
-        late: list[One] = []
-        for ones in self._batches.values():
+        for acknowledgement, ones in list(self._batches.items()):
             if any(one.deadline <= now for one in ones):
-                late += [one for one in ones if one.deadline <= now]
+                late = [one for one in ones if one.deadline <= now]
                 ones[:] = [one for one in ones if one.deadline > now]
-        for one in late:
-            self._give_up(one)
+                self._give_up(acknowledgement, late, list(ones))

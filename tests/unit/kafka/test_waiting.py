@@ -23,9 +23,9 @@ class GivenUp:
         self.ones: list[One] = []
         self.some = asyncio.Event()
 
-    def __call__(self, late: One) -> None:
-        """One more."""
-        self.ones.append(late)
+    def __call__(self, _batch: asyncio.Future[Any], late: list[One], _rest: list[One]) -> None:
+        """Some more."""
+        self.ones += late
         self.some.set()
 
     async def until(self, count: int) -> list[One]:
@@ -86,8 +86,8 @@ async def test_a_given_up_record_may_lead_to_another(given_up: GivenUp) -> None:
     """Whoever is told may append at once, also to the same batch."""
     acknowledgement = batch()
 
-    def again(late: One) -> None:
-        given_up(late)
+    def again(acknowledgement: asyncio.Future[Any], late: list[One], rest: list[One]) -> None:
+        given_up(acknowledgement, late, rest)
         if len(given_up.ones) < 3:
             waiting.add(acknowledgement, one(waiting.now(), number=len(given_up.ones)))
 

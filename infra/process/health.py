@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -20,6 +21,10 @@ class NotReady(Exception):  # noqa: N818  named by what it says
     """A dependency answers and yet cannot be worked with; the text says why, in a few words."""
 
 
+Notes = Callable[[], Sequence[Mapping[str, Any]]]
+"""What stands still elsewhere, as /readyz shows it."""
+
+NOTES: web.AppKey[Notes] = web.AppKey("standing_still", Callable)  # type: ignore[arg-type]  # an alias is no type
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("readiness_checks", dict)
 CHECK_SECONDS = 2.0
 SHUTDOWN_SECONDS = 3.0
@@ -49,11 +54,21 @@ async def _alive(_request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """200 when every dependency answers, else 503 with what each of them said."""
+    """200 when every dependency answers, else 503 with what each of them said.
+
+    What stands still elsewhere leaves it at 200, as `degraded`: this process can do its own work, and to take it out of
+    service as well would make a stopped dispatcher a stopped API. An alarm looks at the metric `standing_still`.
+    """
     checks = request.app[CHECKS]
     answers = await asyncio.gather(*(_outcome(name, check) for name, check in checks.items()))
     ready = all(answer == "ok" for answer in answers)
-    body = {"status": "ready" if ready else "not ready", "checks": dict(zip(checks, answers, strict=True))}
+    body: dict[str, Any] = {
+        "status": "ready" if ready else "not ready", "checks": dict(zip(checks, answers, strict=True)),
+    }  # fmt: skip
+    if NOTES in request.app:
+        body["standing_still"] = request.app[NOTES]()
+        if ready and body["standing_still"]:
+            body["status"] = "degraded"
     return web.json_response(body, status=200 if ready else 503)
 
 

@@ -40,6 +40,9 @@ APPEND_FAILURES = _counter(
 )
 
 # campaign
+STANDING_STILL = _gauge(
+    "standing_still", "1 while the service stands still for the given reason; /readyz says more.", "service", "reason"
+)
 HTTP_REQUESTS = _counter("http_requests", "Requests answered.", "handler", "status")
 HTTP_SECONDS = _histogram("http_seconds", "Time from a request's arrival to its answer, in seconds.", "handler")
 CAMPAIGNS_ACCEPTED = _counter("campaigns_accepted", "Campaigns answered with 202.")

@@ -12,7 +12,8 @@ from infra.kafka.log import Appender
 from infra.kafka.reachable import check_reachable
 from infra.postgres.pool import Patience, create_pool
 from infra.postgres.ready import postgres_check
-from infra.process.health import readiness_of
+from infra.postgres.standing import Standing
+from infra.process.health import NOTES, readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.campaign import control_views, look, opt_outs
@@ -54,7 +55,15 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     checks = readiness_of(app)
     checks["postgres"] = postgres_check(dsn)
     checks["kafka"] = lambda: check_reachable(kafka)
+    standing = Standing(dsn)
+    app[NOTES] = standing.as_notes
+    app.cleanup_ctx.append(lambda _: _looking(standing, world))
     app.cleanup_ctx.append(lambda app: _lifetime(app, dsn, kafka, settings, world))
+
+
+async def _looking(standing: Standing, world: World) -> AsyncIterator[None]:
+    async with world.tasks.running("standing", standing.run(world)):
+        yield
 
 
 async def _lifetime(

@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
 from contracts.http.campaigns import CampaignAnswer, CampaignPage, SendAnswer
 from contracts.http.controls import ControlAnswer
+from infra.postgres.standing import Still
 from infra.process.home import Home
 from infra.process.settings import Settings
 
@@ -55,6 +57,15 @@ class Api:
         """Pause, resume or cancel a campaign: `verb` is the last step of the address."""
         path = f"/api/campaigns/{quote(campaign_id, safe='')}/{verb}"
         return ControlAnswer.model_validate(await self._call("POST", path, {"reason": reason}))
+
+    async def standing_still(self) -> list[Still]:
+        """What stands still, as /readyz says it; nothing where it says nothing of it."""
+        try:
+            async with self._session.get("/readyz") as response:
+                answer = await response.json(content_type=None)
+            return msgspec.convert(answer.get("standing_still", []), list[Still])
+        except (aiohttp.ClientError, TimeoutError, ValueError, AttributeError):  # msgspec's own is a ValueError
+            return []
 
     async def _call(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] = MappingProxyType({})

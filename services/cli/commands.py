@@ -1,7 +1,7 @@
 """What the commands do that are no services: send, status, migrate, topics."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncpg
 import typer
@@ -13,18 +13,20 @@ from infra.postgres.migrations import MigrationRefused
 from infra.postgres.migrations import migrate as apply_migrations
 from infra.postgres.rootless import CannotDropPrivileges
 from infra.postgres.sessions import NoSession, require_sessions
+from infra.postgres.standing import Still, standing_still
 from infra.process.children import Killed
 from infra.process.home import AlreadyRunning, Home
 from infra.process.logs import configure_logging
 from infra.process.ports import PortTaken
 from infra.process.settings import Settings
 from infra.process.supervisor import ProgramFailed
-from services.cli.api import ApiRefused, connect
+from services.cli.api import Api, ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
 from services.cli.provision import make_topics
 from services.cli.screen import Screen, campaign_line
 from services.cli.service import FAILED, SETTINGS_WRONG, checked_settings
 
+LOOK_SECONDS = 2.0
 FOR_PEOPLE = (
     AlreadyRunning, ApiRefused, CannotDropPrivileges, EmbeddedError, Killed, LetterUnknown, LogError, MigrationRefused, PortTaken,
     PostgresFailed, ProgramFailed, TimeoutError, OSError, asyncpg.PostgresError,
@@ -62,14 +64,30 @@ async def send_campaign(to: Sequence[str], message: str, sender: str | None, api
 
 async def show_status(campaign_id: str | None, api: str | None) -> None:
     """`heliograph status`."""
-    screen = Screen()
+    screen, settings = Screen(), prepared()
     with errors_shown():
-        async with connect(prepared(), api) as client:
+        async with connect(settings, api) as client:
+            screen.stills(await _stills(settings, client, api))
             if campaign_id is None:
                 screen.campaigns(await client.campaigns())
             else:
                 campaign = await client.campaign(campaign_id)
                 screen.say(f"{campaign.campaign_id} {campaign_line(campaign)}\n{campaign.meaning}")
+
+
+async def _stills(settings: Settings, client: Api, api: str | None) -> list[Still]:
+    """What stands still: from the database, where it is known here, else from the API, which leaves out last words."""
+    running = None if api else Home(settings.heliograph_home).read_run()
+    given = settings.database_url.get_secret_value() if settings.database_url and not api else None
+    dsn = given or (running and running.postgres)
+    if dsn:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(dsn, timeout=LOOK_SECONDS, command_timeout=LOOK_SECONDS)
+            try:
+                return await standing_still(connection)
+            finally:
+                await connection.close(timeout=LOOK_SECONDS)
+    return await client.standing_still()
 
 
 async def migrate_database() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from infra.postgres.pool import create_pool
+from infra.postgres.standing import standing_still
 from infra.process.masking import mask_loose
 from infra.process.world import iso
 from services.cli.api import connect
@@ -37,7 +38,11 @@ def resume_plan() -> None:
             for words in lifted:
                 screen.say(mask_loose(words))
             if block is None:
-                screen.say("Sending goes on." if lifted else "Nothing is blocked.")
+                async with pool.acquire() as connection:
+                    stills = await standing_still(connection)
+                said = "Sending goes on." if lifted else "Nothing is blocked."
+                screen.say(said + (" But this stands still:" if stills else ""))
+                screen.stills(stills)
                 return
             screen.say(f"Blocked since {iso(block.since)}: {mask_loose(block.reason)}")
             gone_on = await ledger.unblock(block)

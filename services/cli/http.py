@@ -9,7 +9,8 @@ from aiohttp import web
 from infra.kafka.connection import connection_from
 from infra.kafka.reachable import check_reachable
 from infra.postgres.ready import postgres_check
-from infra.process.health import add_health_routes, readiness_of, serving
+from infra.postgres.standing import Standing
+from infra.process.health import NOTES, add_health_routes, readiness_of, serving
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.cli.service import Work
@@ -62,7 +63,12 @@ def with_health(work: Work) -> Work:
         checks, kafka = readiness_of(app), connection_from(settings)
         checks["postgres"] = postgres_check(settings.database_url.get_secret_value())
         checks["kafka"] = lambda: check_reachable(kafka)
-        async with serving(app, settings.host, settings.metrics_port):
+        standing = Standing(settings.database_url.get_secret_value())
+        app[NOTES] = standing.as_notes
+        async with (
+            world.tasks.running("standing", standing.run(world)),
+            serving(app, settings.host, settings.metrics_port),
+        ):
             return await work(settings, world)
 
     return both

@@ -5,6 +5,7 @@ from functools import partial
 from infra.process.settings import PUBLIC_TOKEN, Settings
 from infra.process.world import World
 from services.cli.http import http_work, with_health, with_own_metrics
+from services.cli.presence import with_presence
 from services.cli.service import SERVERS, serve
 
 ACCOUNT = ("SINCH_SERVICE_PLAN_ID", "SINCH_API_TOKEN")
@@ -51,14 +52,15 @@ def dispatcher() -> None:
     from services.dispatcher.app import run
 
     # a callback address without the token would make the gateway answer 401, which Sinch never repeats
-    serve("dispatcher", with_health(run), (*SERVERS, *ACCOUNT, "WEBHOOK_TOKEN"))
+    serve("dispatcher", with_health(with_presence("dispatcher", run)), (*SERVERS, *ACCOUNT, "WEBHOOK_TOKEN"))
 
 
 def projector(build: int | None = None) -> None:
     """Projector of one build of the tables, with health on METRICS_PORT."""
     from services.projector.app import run
 
-    serve("projector", with_health(partial(run, build=build)), SERVERS)
+    work = partial(run, build=build)
+    serve("projector", with_health(work if build is not None else with_presence("projector", work)), SERVERS)
 
 
 def simulate(host: str) -> None:

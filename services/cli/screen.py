@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from contracts.http.campaigns import CampaignAnswer
+from infra.postgres.standing import Still
 
 BAR_CELLS = 40
 COLOURS = {"delivered": "green", "failed": "red", "rejected": "red", "expired": "red", "pending": "dim"}
@@ -48,6 +49,15 @@ class Screen:
         width = max(map(len, places))
         for name, place in places.items():
             self.say(f"  {name:<{width}}  {place}")
+
+    def stills(self, stills: Iterable[Still]) -> None:
+        """What stands still: since when, why, what to do."""
+        for still in stills:
+            since = f" since {still.since}" if still.since else ""
+            self._console.print(f"{still.service}: {still.reason}{since}. {still.why}", markup=False, style="red")
+            if still.last_words:
+                self.say(f"  last words: {still.last_words}")
+            self.say(f"  {still.do}")
 
     def campaigns(self, campaigns: Iterable[CampaignAnswer]) -> None:
         """A list of campaigns."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import pytest
 
 from infra.process.gone import is_gone, wait_gone
@@ -131,6 +132,34 @@ async def test_sent_message_shows_in_the_status(running: Run) -> None:
         return f"{campaign} completed: 1 requested, 1 delivered" in await _command(running, "status")
 
     await until(is_completed, "the campaign is completed", 60)
+
+
+FAILING = """
+insert into heliograph.services (service, replica, started_at, seen_at, running, ends, failing_since, last_words)
+values ('dispatcher', 'spare', now(), now(), false, 12, now() - interval '1 hour', 'LogRewritten: trimmed')
+"""
+
+
+async def test_one_place_says_what_stands_still(running: Run) -> None:
+    """`status` heads with it, `resume` says it, /readyz stays at 200 and tells it without last words (FAULTS B10)."""
+    connection = await asyncpg.connect(running.ready().postgres)
+    try:
+        await connection.execute(FAILING)
+        status, resume = await _command(running, "status"), await _command(running, "resume")
+
+        async def told() -> bool:
+            async with aiohttp.ClientSession(running.ready().api) as session, session.get("/readyz") as response:
+                body = await response.json()
+                assert (response.status, "LogRewritten" in str(body)) == (200, False)
+                return body["status"] == "degraded" and "12 times" in body["standing_still"][0]["why"]
+
+        await until(told, "/readyz tells it", 30)
+    finally:
+        await connection.execute("delete from heliograph.services where replica = 'spare'")
+        await connection.close()
+    assert status.startswith("dispatcher: ends_again_and_again since ")
+    assert "last words: LogRewritten: trimmed" in status
+    assert resume.startswith("Nothing is blocked. But this stands still:\ndispatcher: ends_again_and_again")
 
 
 @pytest.mark.faults

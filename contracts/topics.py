@@ -53,7 +53,7 @@ TOPICS: tuple[Topic, ...] = (
           ("webhook_gateway",), ("projector",)),
     Topic(CONSENT, "pseudonym of the recipient", 3, get_args(events.ConsentEvent),
           ("webhook_gateway", "campaign", "dispatcher"), ("dispatcher", "projector")),
-    Topic(PROJECTION_CONTROL, "partition of origin", 1, get_args(events.ProjectionControlEvent),
+    Topic(PROJECTION_CONTROL, "partition of origin", 1, (*get_args(events.ProjectionControlEvent), events.GapAccepted),
           ("projector", "operators"), ("projector",)),
     Topic(DEAD_LETTERS, "where it came from", 1, get_args(events.DeadLetterEvent),
           ("webhook_gateway", "dispatcher", "projector", "operators"), ("operators",)),

@@ -25,6 +25,7 @@ from contracts.events.operations import (
     DeadLetter,
     DeadLetterDropped,
     DeadLetterRedriven,
+    GapAccepted,
     RecordDropped,
     RecordParked,
     RecordRetried,
@@ -59,6 +60,7 @@ AnyEvent = (
     | InboundReceived
     | ConsentEvent
     | ProjectionControlEvent
+    | GapAccepted
     | DeadLetterEvent
 )
 
@@ -123,6 +125,7 @@ __all__ = [
     "Event",
     "FollowUpGivenUp",
     "FollowUpScheduled",
+    "GapAccepted",
     "InboundReceived",
     "ProjectionControlEvent",
     "RecipientOptedIn",

@@ -25,6 +25,17 @@ class RecordDropped(RecordDecision, tag="RecordDropped.v1", kw_only=True):
     """An operator decided that this record has no effect."""
 
 
+class GapAccepted(Event, tag="GapAccepted.v1", kw_only=True):
+    """An operator accepts that `service` goes on without the records of a partition before `offset`: the log lost them."""
+
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    actor: str
+
+
 class DeadLetter(Event, tag="DeadLetter.v1", kw_only=True):
     """Something that came in and could not be read, with its bytes (base64 in JSON) and where it came from.
 

@@ -23,12 +23,13 @@ def start_offset(partition: Partition, stored: int | None, bounds: Bounds) -> in
     name = f"{partition.topic}/{partition.partition}"
     if stored < bounds.begin:
         raise LogRewritten(
-            f"{name} begins at offset {bounds.begin}, but we have read only up to {stored}: the records between are gone. "
-            "Restore the topic, or rebuild from what is left and accept the gap."
+            f"{name} begins at offset {bounds.begin}, but we have read only up to {stored}: the records between are gone, "
+            "by retention or by hand. Restore the topic, or accept the gap (`heliograph gap accept`, docs/operations.md)."
         )
     if stored > bounds.end:
         raise LogRewritten(
-            f"{name} ends at offset {bounds.end}, but we have read up to {stored}: the topic was made anew or cut short. "
+            f"{name} ends at offset {bounds.end}, but we have read up to {stored}: the topic was made anew, cut short, or an older log "
+            "was restored. "
             "Restore the topic, or rebuild the tables from this log."
         )
     return stored

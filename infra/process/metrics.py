@@ -38,6 +38,10 @@ DEAD_LETTERS = _counter("dead_letters", "Records or bodies that could not be rea
 APPEND_FAILURES = _counter(
     "append_failures", "Appends to the log that were not acknowledged in time, or that found no room.", "topic"
 )
+LOG_TRIMMED = _counter(
+    "log_trimmed", "Partitions found trimmed to where we had read them: the log is no whole copy any more.", "topic"
+)
+LOG_GAPS = _counter("log_gaps_accepted", "Gaps of the log that an operator accepted and that were skipped.", "topic")
 
 # campaign
 STANDING_STILL = _gauge(

@@ -140,6 +140,14 @@ def parked(context: typer.Context) -> None:
     parking(context.args, prog_name="heliograph parked")
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def gap(context: typer.Context) -> None:
+    """Records that the log lost before they were read: list, accept. `gap --help` shows how."""
+    from services.cli.gap import app as gaps
+
+    gaps(context.args, prog_name="heliograph gap")
+
+
 @app.command()
 def explain(
     campaign: Annotated[str, typer.Argument(help="A campaign's id.")],

@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.kafka.connection import connection_from
-from infra.kafka.log import KafkaConnection, Scanner
+from infra.kafka.log import KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Connection
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
@@ -48,6 +48,12 @@ class _Place:
             bounds = await scanner.bounds(await scanner.partitions(FOLDED))
         return sum(end for _, end in bounds.values())
 
+    async def trimmed(self) -> dict[Partition, int]:
+        """Where partitions begin that no longer have their first records."""
+        async with Scanner(self.kafka) as scanner:
+            bounds = await scanner.bounds(await scanner.partitions(FOLDED))
+        return {partition: begin for partition, (begin, _) in sorted(bounds.items()) if begin}
+
     async def behind(self, number: int) -> int:
         """Records of the log that are not in the build yet."""
         return max(0, await self.ends() - await builds.folded(self.database, number))
@@ -83,6 +89,13 @@ def start(*, wait: Annotated[bool, typer.Option(help="Show its progress until it
     """Make a new, empty build. `heliograph run` fills it at once; elsewhere `heliograph projector --build N` does."""
 
     async def work(place: _Place) -> None:
+        for partition, begin in (await place.trimmed()).items():
+            typer.echo(
+                f"{partition.topic}/{partition.partition} has lost its first {begin:,} records: this build cannot be what "
+                f"the tables are now. It waits until you accept that (`heliograph gap accept projector "
+                f"{partition.topic}/{partition.partition} --reason ...`).",
+                err=True,
+            )
         number = await builds.create(place.database)
         typer.echo(f"Build {number} is there. Under `heliograph run` it is being filled; elsewhere start")
         typer.echo(f"  heliograph projector --build {number}")

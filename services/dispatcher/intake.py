@@ -67,8 +67,11 @@ class Intake:
     async def load_offsets(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
         stored = await self._store.load_offsets(partitions)
-        await verify(self._connection, stored, REMEDY)
+        gaps = await verify(self._connection, stored, REMEDY, "dispatcher")
+        if gaps:
+            await self._store.skip(gaps)
         self._next = {partition: at.following for partition, at in stored.items()}
+        self._next.update({partition: step.following for partition, step in gaps.items()})
         self._readers.forget()
         return self._next
 

@@ -57,6 +57,11 @@ class IntakeStore:
         async with self._pool.acquire() as connection, connection.transaction():
             return await OFFSETS.load(connection, partitions)
 
+    async def skip(self, gaps: Mapping[Partition, Step]) -> None:
+        """Go on behind gaps of the log that an operator accepted."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await OFFSETS.move(connection, gaps)
+
     async def take_in(self, taken: Taken, steps: Mapping[Partition, Step], say: Say) -> None:
         """What was taken and the offsets that move with it together.
 

@@ -62,8 +62,11 @@ class Projector:
         """Where to go on, for the reader, which asks on every assignment. Raises LogRewritten."""
         await self._changed_hands()
         stored = await self._store.load_offsets(partitions)
-        await verify(self._connection, stored, REMEDY)
+        gaps = await verify(self._connection, stored, REMEDY, "projector")
+        if gaps:
+            await self._store.skip(gaps)
         self._next = {partition: at.following for partition, at in stored.items()}
+        self._next.update({partition: step.following for partition, step in gaps.items()})
         self._written = dict(self._next)
         self.logged_ms.clear()
         return dict(self._next)

@@ -69,6 +69,11 @@ class Store:
         async with self._connection.transaction():
             return await OFFSETS.load(self._connection, partitions)
 
+    async def skip(self, gaps: Mapping[Partition, Step]) -> None:
+        """Go on behind gaps of the log that an operator accepted."""
+        async with self._transaction():
+            await OFFSETS.move(self._connection, gaps)
+
     async def apply(self, changes: Changes, steps: Mapping[Partition, Step]) -> None:
         """Write the changes and the offsets together, or nothing of both.
 

@@ -25,7 +25,7 @@ async def test_the_same_log_is_accepted(kafka: KafkaConnection, appender: Append
     """The stored mark of the last folded record is found again."""
     position = await appender.append(next(iter(chunk(1, 0, 1, RECIPIENTS))).entry)
     place = Partition(position.topic, position.partition)
-    await verify(kafka, {place: await _stored(kafka, place)}, "")
+    await verify(kafka, {place: await _stored(kafka, place)}, "", "projector")
 
 
 async def test_a_topic_made_anew_with_as_many_records_is_refused(

@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM dispatch.batches WHERE state IN ('due', 'attempting
      + (SELECT count(*) FROM live.messages WHERE NOT final)
 """
 """Only for when to stop waiting: what holds then is judged from the start."""
-WITHIN_SECONDS = 40.0
+WITHIN_SECONDS = 120.0
 FOLDED_WITHIN_SECONDS = 20.0
 MOST_ENDS = 3
 """Of a dispatcher by itself: it says what only a restart can mend, such as a partition that went to its peer."""

@@ -42,7 +42,7 @@ class Recipient(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    phone: str = Field(description="In international form.", examples=["+15551231234"])
+    phone: str = Field(description="As in `recipients`.", examples=["+15551231234"])
     first_name: PersonName | None = None
     last_name: PersonName | None = None
     parameters: dict[ParameterKey, ParameterValue] | None = Field(
@@ -79,7 +79,8 @@ class SendRequest(BaseModel):
     recipients: list[SkipValidation[str | Recipient]] = Field(
         min_length=1,
         max_length=MAX_RECIPIENTS,
-        description="Numbers in international form (`+`, `00` or bare digits), or objects. Each number gets one message.",
+        description="Numbers with `+` or `00` and their country code (or those of `default_region` as they are written "
+        "there), or objects. Each number gets one message.",
     )  # checked one by one in services/campaign/recipients.py, so that every wrong one is named
     message: str = Field(
         max_length=MAX_MESSAGE_CHARACTERS, pattern=NO_NUL, description="The text; `${key}` is filled from parameters."
@@ -110,6 +111,11 @@ class SendRequest(BaseModel):
         max_length=MAX_PARAMETERS,
         description="Value of each `${key}` for the recipients that have none of their own.",
         examples=[{"name": "customer"}],
+    )
+    default_region: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")] | None = Field(
+        default=None,
+        description="Country (ISO 3166, two letters) of numbers without `+` or `00`. Without it they are refused.",
+        examples=["US"],
     )
 
 

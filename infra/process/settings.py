@@ -67,8 +67,17 @@ def _text(value: str) -> str:
     return value
 
 
+def _region(value: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - most processes need no numbering plans
+
+    if value.upper() not in SUPPORTED_REGIONS:
+        raise ValueError("must be a country's two letters of ISO 3166, such as US or GB")
+    return value.upper()
+
+
 Url = Annotated[str, BeforeValidator(_url)]
 Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
+Region = Annotated[str, AfterValidator(_region)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
 Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
@@ -135,6 +144,11 @@ class Settings(BaseSettings):
         None, min_length=16, description="Key of the pseudonyms of numbers. Keep it: another one breaks opt-outs."
     )
 
+    default_region: Region | None = Field(
+        None,
+        description="Country (ISO 3166, two letters) of numbers that clients give without + or 00. "
+        "Unset: they are refused, unless a request has its own `default_region`.",
+    )
     max_body_bytes: int = Field(
         64 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes that the body of an API request may have."
     )

@@ -19,6 +19,7 @@ from services.campaign.addresses import Addresses
 from services.campaign.chunks import Template, cut, encoded
 from services.campaign.faults import in_words
 from services.campaign.options import read_options
+from services.campaign.phones import NO_SUCH_REGION, is_region
 from services.campaign.problems import CorrectTheRequest, TryLater
 from services.campaign.publish import Publisher
 from services.campaign.recipients import Recipients
@@ -35,7 +36,15 @@ AWAY: tuple[type[Exception], ...] = (LogError, *PASSES)
 class Acceptance:
     """Accepts campaigns."""
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, addresses: Addresses, world: World) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        addresses: Addresses,
+        world: World,
+        default_region: str | None = None,
+    ) -> None:
+        self._default_region = default_region
         self._outbox = outbox
         self._publisher = publisher
         self._addresses = addresses
@@ -83,7 +92,11 @@ class Acceptance:
 
     async def _read(self, request: SendRequest, faults: list[Fault]) -> Recipients:
         """Every recipient, unless something is wrong with one or was found before: then all that is wrong is told."""
-        recipients = Recipients()
+        region = request.default_region
+        if region is not None and not is_region(region):
+            faults = [Fault(pointer="/default_region", value=region, detail=NO_SUCH_REGION), *faults]
+            region = None
+        recipients = Recipients(region or self._default_region)
         for first in range(0, len(request.recipients), READ_AT_ONCE):
             recipients.read(request.recipients[first : first + READ_AT_ONCE], first)
             await self._world.clock.sleep(0)

@@ -76,7 +76,7 @@ async def _lifetime(
         outbox = Outbox(pool)
         publisher = Publisher(outbox, lambda: _connect(kafka, settings, world), world)
         addresses = Addresses(settings.base_url)
-        acceptance = Acceptance(outbox, publisher, addresses, world)
+        acceptance = Acceptance(outbox, publisher, addresses, world, settings.default_region)
         app[SERVICE] = Service(
             acceptance=acceptance,
             reads=Reads(pool),
@@ -86,6 +86,7 @@ async def _lifetime(
             addresses=addresses,
             world=world,
             max_body_bytes=settings.max_body_bytes,
+            default_region=settings.default_region,
         )
         finisher = world.tasks.spawn("campaign-finisher", publisher.finish_what_was_left())
         yield

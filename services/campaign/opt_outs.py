@@ -35,7 +35,7 @@ class OptOutView(View):
         Status Codes:
             202: It is recorded; every batch offered from now on leaves the number out.
         """
-        digits, now = _digits(phone), self.service.world.clock.wall()
+        digits, now = self._digits(phone), self.service.world.clock.wall()
         await self._say(RecipientOptedOut, digits, now)
         return _answer(OUT, digits, now, 202)
 
@@ -46,7 +46,7 @@ class OptOutView(View):
         Status Codes:
             202: It is recorded; the number may be sent to again.
         """
-        digits = _digits(phone)
+        digits = self._digits(phone)
         await self._say(RecipientOptedIn, digits, self.service.world.clock.wall())
         return _answer(IN, digits, None, 202)
 
@@ -57,11 +57,18 @@ class OptOutView(View):
         Status Codes:
             200: What is known.
         """
-        digits = _digits(phone)
+        digits = self._digits(phone)
         known = await self.service.reads.consent(digits)
         if known is None:
             return _answer(UNKNOWN, digits, None, 200)
         return _answer(OUT if known.is_opted_out else IN, digits, known.opted_out_at, 200)
+
+    def _digits(self, phone: str) -> str:
+        try:
+            return digits_of(phone, self.service.default_region)
+        except NotAPhone as error:
+            fault = Fault(pointer="phone", value=phone, detail=str(error))
+            raise CorrectTheRequest(f"This is not a phone number: it {error}.", errors=[fault]) from None
 
     async def _say(self, kind: type[RecipientOptedOut | RecipientOptedIn], digits: str, now: datetime) -> None:
         service, actor = self.service, self.request[ACTOR]
@@ -75,14 +82,6 @@ class OptOutView(View):
         )
         await service.voice.say(Entry(topics.CONSENT, service.pseudonym(digits), encode(event)))
         log.info("consent_decided", recipient=mask_phone(digits), decision=kind.__name__, actor=actor)
-
-
-def _digits(phone: str) -> str:
-    try:
-        return digits_of(phone)
-    except NotAPhone as error:
-        fault = Fault(pointer="phone", value=phone, detail=str(error))
-        raise CorrectTheRequest(f"This is not a phone number: it {error}.", errors=[fault]) from None
 
 
 def _answer(message: str, digits: str, opted_out_at: datetime | None, status: int) -> web.Response:

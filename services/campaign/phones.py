@@ -7,24 +7,42 @@ as in `+44 (0)20 7946 0958`.
 """
 
 import re
+import unicodedata
 from functools import cache
 from typing import NamedTuple
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, ValidationResult
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat, ValidationResult
 
 MIN_DIGITS = 7  # the shortest numbers in use (Niue, Saint Helena) have a 3-digit country code and 4 digits
 MAX_DIGITS = 15  # ITU-T E.164, section 6
 MAX_CHARACTERS = 64  # with separators; longer is no phone number
 
-_SEPARATORS = str.maketrans("", "", " -()[].\t\u00a0\u202f\u2009\u2010\u2011\u2012\u2013\u2060\ufeff\u202a\u202c")
+_SEPARATORS = str.maketrans("", "", " -()[].\t\u00a0\u2010\u2011\u2012\u2013")
 _DIGITS = re.compile(r"[0-9]+")
+_FRACTION = re.compile(r"(\+?[0-9]{7,})\.0")
+_ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+", re.IGNORECASE)
 
 TOO_SHORT = "too short for a phone number"
 TOO_LONG = "too long for a phone number"
 NOT_INTERNATIONAL = "must begin with its country code, such as +1 or +44"
+NEEDS_COUNTRY = (
+    "must begin with + and its country code, such as +1 or +44; "
+    "or say in `default_region` which country it is of, such as US"
+)
+NOT_IN_USE = "is no number of {region} that is known to be in use: write it with + and its country code"
+FRACTION = "ends like a spreadsheet's number (.0 or .00): write it without the fraction"
+ROUNDED = "is a number that a spreadsheet has rounded (E+11): format the column as text and export it again"
 NO_SUCH_COUNTRY = "no country has this country code"
 NOT_DIGITS = "has characters that a phone number cannot have"
+
+
+NO_SUCH_REGION = "must be a country's two letters of ISO 3166, such as US or GB"
+
+
+def is_region(text: str) -> bool:
+    """Whether numbering rules are known for this country (two capital letters of ISO 3166)."""
+    return text in phonenumbers.SUPPORTED_REGIONS
 
 
 class NotAPhone(ValueError):  # noqa: N818  named by what it says
@@ -58,28 +76,77 @@ def _countries() -> dict[str, _Country]:
     return {str(code): _country(code, names[0]) for code, names in regions.items()}
 
 
-def digits_of(text: str) -> str:
-    """The number's E.164 digits. Takes `+`, `00` or bare digits; spaces, dashes, brackets and dots do not matter.
+def digits_of(text: str, region: str | None = None) -> str:
+    """The number's E.164 digits.
 
+    With `+` or `00` it is international. Without, it is a number of `region` (two letters of ISO 3166), and is refused
+    where there is none: its first digits would be taken for some country's, and a stranger would get the message.
+    Spaces, dashes, brackets and dots do not matter, nor what spreadsheets, phones and right-to-left text leave behind.
     Raises NotAPhone with the reason.
     """
     if len(text) > MAX_CHARACTERS:
         raise NotAPhone(TOO_LONG)
-    digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        digits = _without_separators(text)
-    if not text.startswith("+") and digits.startswith("00"):
-        digits = digits[2:]
-    return digits if _is_possible(digits) else _ask_the_library(digits)
+    if text.startswith("+") and text.isascii() and (digits := text[1:]).isdigit():
+        return _international(digits)
+    written = _without_separators(_cleaned(text))
+    if written.startswith("+"):
+        return _international(written[1:])
+    if written.startswith("00"):
+        return _international(written[2:])
+    if region is None:
+        raise NotAPhone(TOO_SHORT if len(written) < MIN_DIGITS else NEEDS_COUNTRY)
+    return _national(written, region)
+
+
+def _cleaned(text: str) -> str:
+    """Without what is no part of a number and does not show. Wide letters of East Asia become the usual ones.
+
+    A superscript is a footnote, not a digit: normalising would make another number of it.
+    """
+    if any(unicodedata.category(letter) == "No" for letter in text):
+        raise NotAPhone(NOT_DIGITS)
+    normal = unicodedata.normalize("NFKC", text)
+    shown = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf").strip()
+    shown = shown.removeprefix("'").removeprefix("\u2019").lstrip()
+    if shown[:4].lower() == "tel:":
+        shown = shown[4:].lstrip()
+    if fraction := _FRACTION.fullmatch(shown):
+        return fraction[1]
+    if shown.endswith((".0", ".00")) and not _is_grouped(shown):
+        raise NotAPhone(FRACTION)
+    return shown
+
+
+def _is_grouped(text: str) -> bool:
+    """Whether dots stand between pairs of digits, as in France: then the last pair may be 00."""
+    return text.endswith(".00") and text.count(".") > 1
 
 
 def _without_separators(text: str) -> str:
-    digits = text.translate(_SEPARATORS).removeprefix("+")
+    """The digits, behind a `+` where one stands first."""
+    written = text.translate(_SEPARATORS)
+    digits = written.removeprefix("+")
     if not digits:
-        raise NotAPhone("is empty" if not text.strip() else NOT_DIGITS)
+        raise NotAPhone("is empty" if not text else NOT_DIGITS)
     if not _DIGITS.fullmatch(digits):
-        raise NotAPhone(NOT_DIGITS)
-    return digits
+        raise NotAPhone(ROUNDED if _ROUNDED.fullmatch(text) else NOT_DIGITS)
+    return written
+
+
+def _international(digits: str) -> str:
+    return digits if digits and _is_possible(digits) else _ask_the_library(digits)
+
+
+def _national(digits: str, region: str) -> str:
+    """A number of `region` as people there write it. Only one that is known to be in use: the reading is a guess."""
+    try:
+        number = phonenumbers.parse(digits, region)
+    except NumberParseException as error:
+        raise NotAPhone(_UNPARSED[error.error_type]) from error
+    normal = _checked(number)
+    if not phonenumbers.is_valid_number(number):
+        raise NotAPhone(NOT_IN_USE.format(region=region))
+    return normal
 
 
 def _is_possible(digits: str) -> bool:
@@ -122,6 +189,11 @@ def _ask_the_library(digits: str) -> str:
         number = phonenumbers.parse(f"+{digits}")
     except NumberParseException as error:
         raise NotAPhone(_UNPARSED[error.error_type]) from error
+    return _checked(number)
+
+
+def _checked(number: PhoneNumber) -> str:
+    """The digits of a number that is possible."""
     verdict = phonenumbers.is_possible_number_with_reason(number)
     if verdict != ValidationResult.IS_POSSIBLE:
         raise NotAPhone(_REFUSALS[verdict])

@@ -17,8 +17,12 @@ Names = tuple[str | None, str | None]
 
 @dataclass(slots=True)
 class Recipients:
-    """What has been read so far. `parameters` has what was given for each number, in the order of the input."""
+    """What has been read so far. `parameters` has what was given for each number, in the order of the input.
 
+    `region`: the country of numbers that are written without its code (two letters of ISO 3166); None: there are none.
+    """
+
+    region: str | None = None
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
     names: dict[str, Names] = field(default_factory=dict)
     duplicates: int = 0
@@ -47,7 +51,7 @@ class Recipients:
 
     def _digits(self, text: str, position: int, step: str) -> str | None:
         try:
-            return digits_of(text)
+            return digits_of(text, self.region)
         except NotAPhone as error:
             self._refuse(position, step, text, str(error))
             return None

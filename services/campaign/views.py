@@ -32,6 +32,7 @@ class Service:
     addresses: Addresses
     world: World
     max_body_bytes: int
+    default_region: str | None = None
 
 
 SERVICE = web.AppKey("campaign_service", Service)

@@ -17,7 +17,7 @@ from tests.integration.campaign.relay import Relay
 from tests.integration.campaign.test_refusals import check_problem
 from tests.waiting import until
 
-LOOKS = ("/api/campaigns", f"/api/campaigns/{SystemIds().uuid7()}", "/api/opt-outs/15551231234")
+LOOKS = ("/api/campaigns", f"/api/campaigns/{SystemIds().uuid7()}", "/api/opt-outs/+15551231234")
 TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
@@ -108,7 +108,7 @@ async def test_sessions_opened_while_it_was_read_only_are_not_kept(
 @pytest.mark.parametrize("table", ["campaign.campaigns", "live.recipients"])
 async def test_locked_tables_hold_nobody_up(table: str, other: Connection, client: Client) -> None:
     """Somebody runs VACUUM FULL or ALTER: thirty looks at once are all answered in the time that is promised."""
-    path = {"campaign.campaigns": "/api/campaigns", "live.recipients": "/api/opt-outs/15551231234"}[table]
+    path = {"campaign.campaigns": "/api/campaigns", "live.recipients": "/api/opt-outs/+15551231234"}[table]
     async with other.transaction():
         await other.execute(f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()

@@ -45,7 +45,7 @@ async def test_opting_in_again_comes_later(client: Client, kafka: KafkaConnectio
     assert (body["opted_out"], body["opted_out_at"]) == (False, None)
 
 
-@pytest.mark.parametrize("spelling", ["15551231234", "%2B1%20(555)%20123-1234", "0015551231234"])
+@pytest.mark.parametrize("spelling", ["+1.555.123.1234", "%2B1%20(555)%20123-1234", "0015551231234"])
 async def test_any_spelling_is_the_same_number(standing: Client, spelling: str) -> None:
     """As in a request to send."""
     assert (await (await standing.get(f"/api/opt-outs/{spelling}")).json())["phone"] == "+15551231234"

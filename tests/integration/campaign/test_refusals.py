@@ -154,3 +154,17 @@ async def test_any_body_is_accepted_or_refused(standing: Client, raw: bytes) -> 
     body = await answer.json(content_type=None)
     assert answer.status == 202 or 400 <= answer.status < 500, (raw, body)
     assert answer.content_type == ("application/json" if answer.status == 202 else "application/problem+json")
+
+
+async def test_a_number_without_its_country_needs_a_region(standing: Client) -> None:
+    """Bare digits are refused with what to do; with `default_region` they are that country's; a region must be one."""
+    body = {"recipients": ["(312) 555-0142"], "message": "Hello"}
+    problem = await check_problem(await standing.post(SEND, json=body), 400, "invalid_recipients")
+    assert "default_region" in problem["errors"][0]["detail"]
+    wrong = await standing.post(SEND, json={**body, "default_region": "XX"})
+    problem = await check_problem(wrong, 400, "invalid_request")
+    assert problem["errors"][0]["pointer"] == "/default_region"
+    taken = await standing.post(
+        SEND, json={**body, "recipients": ["(312) 555-0142", "+13125550142"], "default_region": "us"}
+    )
+    assert (taken.status, (await taken.json())["duplicates"]) == (202, 1)

@@ -56,7 +56,7 @@ async def test_a_large_campaign_is_cut(client: Client, logged: Logged) -> None:
 
 async def test_a_repeated_number_gets_one_message(client: Client, logged: Logged) -> None:
     """In any spelling; how many were left out is told."""
-    answer = await client.post(SEND, json={"recipients": [ADA, "1 555 123 1234"], "message": "Hello"})
+    answer = await client.post(SEND, json={"recipients": [ADA, "+1 555 123 1234"], "message": "Hello"})
     assert (await answer.json())["duplicates"] == 1
     assert [event.recipients for event in await logged()] == [["15551231234"]]
 

@@ -24,7 +24,7 @@ def test_order_is_kept() -> None:
 
 def test_a_repeated_number_is_taken_once() -> None:
     """The same number in another spelling is a duplicate and is counted."""
-    recipients = read(ADA, "1 555 123 1234", {"phone": "0015551231234"})
+    recipients = read(ADA, "+1 555 123 1234", {"phone": "0015551231234"})
     assert (list(recipients.parameters), recipients.duplicates) == (["15551231234"], 2)
 
 

@@ -1,7 +1,7 @@
 """The dispatcher as a process: what it is made of, in the order in which it starts; it stops in the reverse."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from urllib.parse import quote, urlsplit
 
@@ -32,7 +32,7 @@ from services.dispatcher.orphans import Orphans
 from services.dispatcher.outcomes import Outcomes
 from services.dispatcher.plan import LONGEST_SLOW_SECONDS, Plan
 from services.dispatcher.rate import Rate
-from services.dispatcher.readers import FENCING, Readers
+from services.dispatcher.readers import FENCING, Readers, fencing_ends
 from services.dispatcher.recovery import Recovery
 from services.dispatcher.say import Voice
 from services.dispatcher.settlement import Settlement
@@ -67,7 +67,9 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     voice = Voice(appender, world.clock)
     timeouts = Timeouts(connect=min(5.0, settings.sinch_http_timeout), total=settings.sinch_http_timeout)
     client = await stack.enter_async_context(SinchClient.open(_account(settings), world.clock, timeouts=timeouts))
-    ledger = await Ledger.open(pool, dsn, _pacing(settings))
+    ledger = await Ledger.open(
+        pool, dsn, _pacing(settings), lambda: _owner(world), lambda: fencing_ends(kafka)
+    )  # fmt: skip
     stack.push_async_callback(ledger.close)
     readers = Readers(pool, world.clock)
     async with Scanner(kafka) as scanner:
@@ -90,16 +92,17 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,
         limits=Limits(settings.dispatch_in_flight, settings.dispatch_deadline),
     )  # fmt: skip
-    for name, loop in (
+    loops = (
         ("recovery", recovery.run()),
         ("taking back", TakingBack(pool, voice, world).run()),
         ("cancelling", Cancelling(pool, voice, client, world, settings.in_doubt_settle).run()),
         ("follow-ups", FollowUps(pool, world, settings.follow_up_gather).run()),
         ("orphans", Orphans(pool, voice, world).run()),
         ("silence", Silence(pool, voice, client, world, settings.pull_margin).run()),
-        ("dispatch", dispatch.run()),
-        ("watch", Watch(pool, world).run()),
-    ):
+    )
+    for name, loop in loops:
+        await stack.enter_async_context(world.tasks.running(name, _once(ledger.fenced, loop)))
+    for name, loop in (("dispatch", dispatch.run()), ("watch", Watch(pool, world).run())):
         await stack.enter_async_context(world.tasks.running(name, loop))
     stack.push_async_callback(dispatch.drain)
 
@@ -107,6 +110,21 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     await reader.start()
     stack.push_async_callback(reader.stop)
     return intake
+
+
+async def _once(fenced: asyncio.Event, loop: Coroutine[None, None, None]) -> None:
+    """Run it once the ledger holds what the log held: what it does rests on all of it."""
+    try:
+        await fenced.wait()
+    except asyncio.CancelledError:
+        loop.close()  # it never ran
+        raise
+    await loop
+
+
+def _owner(world: World) -> int:
+    """A number by chance, of 31 bits: one that was counted would come again on another server."""
+    return int.from_bytes(world.ids.uuid7().bytes[-4:]) >> 1
 
 
 def _intake(

@@ -36,15 +36,22 @@ class Doubts:
     ), dead AS MATERIALIZED (
         SELECT owner FROM owners WHERE pg_try_advisory_xact_lock({OWNERS}, owner)
     )
-    UPDATE dispatch.batches b SET state = 'in_doubt', owner = NULL, looks = 0,
-        next_look_at = b.attempted_at + $2 * interval '1 second'
+    UPDATE dispatch.batches b SET owner = NULL, looks = 0,
+        state = CASE WHEN proof IS NOT NULL THEN 'accepted' ELSE coalesce(said, 'in_doubt') END,
+        batch_id = proof, accepted_at = CASE WHEN proof IS NOT NULL THEN now() END,
+        next_look_at = CASE WHEN proof IS NOT NULL THEN now() + $3 * interval '1 second'
+                            ELSE b.attempted_at + $2 * interval '1 second' END
     FROM dead WHERE b.state = 'attempting' AND b.owner = dead.owner
-    RETURNING {_REFERENCE}
+    RETURNING {_REFERENCE}, b.state
     """
 
-    async def abandoned(self, owner: int, grace: float) -> list[Reference]:
-        """Attempting rows whose owner's lock can be taken, so that nobody owns them: in doubt from now on."""
-        return [reference_of(row) for row in await self._pool.fetch(self.ABANDONED, owner, grace)]
+    async def abandoned(self, owner: int, grace: float, first_look: float) -> list[Reference]:
+        """Attempting rows whose owner's lock can be taken, so that nobody owns them: in doubt from now on.
+
+        Those of which the log said meanwhile what came of them are settled by that, and not given.
+        """
+        rows = await self._pool.fetch(self.ABANDONED, owner, grace, first_look)
+        return [reference_of(row) for row in rows if row["state"] == "in_doubt"]
 
     DUE = f"""
     WITH due AS (

@@ -18,8 +18,15 @@ GROUP BY campaign_id, chunk HAVING min(due_at) <= now() - $1 * interval '1 secon
 """
 
 TAKE = """
-UPDATE dispatch.follow_ups SET done = true
-WHERE campaign_id = $1 AND chunk = $2 AND NOT done AND due_at <= now() RETURNING recipient
+WITH due AS (
+    SELECT campaign_id, recipient, attempt FROM dispatch.follow_ups
+    WHERE campaign_id = $1 AND chunk = $2 AND NOT done AND due_at <= now()
+    ORDER BY campaign_id, recipient, attempt FOR UPDATE
+)
+UPDATE dispatch.follow_ups f SET done = true FROM due d
+WHERE f.campaign_id = d.campaign_id AND f.recipient = d.recipient AND f.attempt = d.attempt
+RETURNING f.recipient, EXISTS (
+    SELECT FROM dispatch.delivered o WHERE o.campaign_id = f.campaign_id AND o.recipient = f.recipient) AS delivered
 """
 
 ALLOT = "UPDATE dispatch.chunks SET attempts = attempts + 1 WHERE campaign_id = $1 AND chunk = $2 RETURNING attempts"
@@ -56,7 +63,7 @@ class FollowUps:
         async with self.pool.acquire() as connection, connection.transaction():
             attempt = await connection.fetchval(ALLOT, campaign_id, chunk)  # locks the chunk: one replica at a time
             rows = await connection.fetch(TAKE, campaign_id, chunk)
-            recipients = sorted(row["recipient"] for row in rows)
+            recipients = sorted({row["recipient"] for row in rows if not row["delivered"]})
             if recipients:
                 follows = await connection.fetchval(FOLLOWS, campaign_id, recipients)
                 await connection.execute(OFFER, campaign_id, chunk, attempt, recipients, follows)

@@ -125,7 +125,7 @@ class Intake:
         for partition, record, event in read:
             last[partition] = record
             if event is not None:
-                taken.take(event, record.value or b"")
+                taken.take(event, record.value or b"", partition, record.offset)
         steps = {p: Step(expected[p], record.offset + 1, mark_of(record)) for p, record in last.items()}
         await self._say_opt_outs(taken)
         await self._store.take_in(taken, steps, self._say)

@@ -9,23 +9,16 @@ from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets, Step, Stored
 from infra.postgres.pool import Connection, Pool
 from services.dispatcher.consent_store import take_in_consent
-from services.dispatcher.keys import columns, reference_of
+from services.dispatcher.from_log.facts import ChunkKey
+from services.dispatcher.from_log.follow_ups import FollowUp
+from services.dispatcher.from_log.take_in import take_facts
+from services.dispatcher.keys import columns
 from services.dispatcher.plan import BLOCKED_BY_REPORT as BLOCK
 from services.dispatcher.taken import Taken
 
 OFFSETS = Offsets("dispatch.offsets")
 PRIORITY_SECONDS = 600
 """What one step of priority is worth: it passes what has waited less long than that, so nothing starves."""
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """A failure that may pass, newly noted. `due_in` None: given up, and `why`."""
-
-    reference: Reference
-    recipient: str
-    due_at: str
-    why: str
 
 
 @dataclass(slots=True)
@@ -70,21 +63,21 @@ class IntakeStore:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             await OFFSETS.move(connection, steps)
-            await self._add_requests(connection, taken)
+            new = await self._add_requests(connection, taken)
             await _decide(connection, taken)
             replies = await take_in_consent(connection, taken.consent)
-            await _doubt_unknown(connection, taken)
             await _add_orphans(connection, taken)
-            proven = await _proven(connection, taken, self._first_look)
-            noted = Noted(proven, await _follow_ups(connection, taken), replies)
+            learned = await take_facts(connection, taken.facts, new, self._first_look)
+            noted = Noted(learned.recovered, learned.follow_ups, replies)
             if taken.blocked:
                 await connection.execute(BLOCK, *columns(taken.blocked), list(taken.blocked.values()))
             if noted.recovered or noted.follow_ups or noted.replies:
                 await say(noted)
 
-    async def _add_requests(self, connection: Connection, taken: Taken) -> None:
+    async def _add_requests(self, connection: Connection, taken: Taken) -> list[ChunkKey]:
+        """Chunks that are new become due offers; gives which."""
         if not taken.requests:
-            return
+            return []
         events = [event for event, _ in taken.requests.values()]
         by_campaign = {event.campaign_id: event for event in sorted(events, key=lambda event: event.campaign_id)}
         await connection.executemany(
@@ -105,6 +98,7 @@ class IntakeStore:
             [e.chunk * len(e.recipients) / self._rate - PRIORITY_SECONDS * e.priority for e in new],
         )
         await connection.execute(COUNT_ARRIVED, [e.campaign_id for e in new])
+        return [(e.campaign_id, e.chunk) for e in new]
 
 
 ADD_CAMPAIGN = """
@@ -162,47 +156,6 @@ async def _decide(connection: Connection, taken: Taken) -> None:
         await connection.execute(DECIDE, event.campaign_id, paused, cancelled, by, event.occurred_at, event.event_id)
 
 
-DOUBT_UNKNOWN = """
-UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL, claims = $5, attempted_at = $6::text::timestamptz,
-    next_look_at = now()
-WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4 AND claims < $5
-  AND state IN ('due', 'attempting', 'in_doubt')
-"""
-
-ADD_UNKNOWN = """
-INSERT INTO dispatch.batches (campaign_id, chunk, attempt, part, state, reason, due_at, rank_at, recipients, claims,
-                              attempted_at, next_look_at)
-SELECT $1, $2, $3, $4, 'in_doubt', $7, now(), now(), $8, $5, $6::text::timestamptz, now()
-WHERE EXISTS (SELECT FROM dispatch.chunks WHERE campaign_id = $1 AND chunk = $2)
-ON CONFLICT DO NOTHING
-"""
-
-RAISE_ATTEMPTS = "UPDATE dispatch.chunks SET attempts = greatest(attempts, $3) WHERE campaign_id = $1 AND chunk = $2"
-
-
-async def _doubt_unknown(connection: Connection, taken: Taken) -> None:
-    """An attempt in the log that the ledger does not know (it is a restored backup) is in doubt, never due."""
-    keys = [Reference(e.campaign_id, e.chunk, e.attempt, e.part) for e in taken.attempts]
-    rows = await connection.fetch(KNOWN_CLAIMS, *columns(keys)) if keys else []
-    claims = {reference_of(row): row["claims"] for row in rows}
-    for event, reference in zip(taken.attempts, keys, strict=True):
-        known = claims.get(reference)
-        if known is not None and known >= event.claim:
-            continue
-        key = event.campaign_id, event.chunk, event.attempt, event.part
-        await connection.execute(DOUBT_UNKNOWN, *key, event.claim, event.occurred_at)
-        if known is None:
-            more = event.claim, event.occurred_at, event.reason, event.recipients
-            await connection.execute(ADD_UNKNOWN, *key, *more)
-            await connection.execute(RAISE_ATTEMPTS, event.campaign_id, event.chunk, event.attempt)
-
-
-KNOWN_CLAIMS = """
-SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.claims
-FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
-JOIN dispatch.batches b ON b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
-"""
-
 ADD_ORPHANS = """
 INSERT INTO dispatch.orphans (event_id, batch_id, report)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING
@@ -214,83 +167,3 @@ async def _add_orphans(connection: Connection, taken: Taken) -> None:
         events = [event for event, _ in taken.orphans]
         raws = [raw for _, raw in taken.orphans]
         await connection.execute(ADD_ORPHANS, [e.event_id for e in events], [e.batch_id for e in events], raws)
-
-
-ANY_DOUBT = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'in_doubt')"
-
-PROVEN = """
-UPDATE dispatch.batches b SET state = 'accepted', batch_id = n.batch_id, accepted_at = now(),
-    next_look_at = now() + $6 * interval '1 second'
-FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[]) AS n (campaign_id, chunk, attempt, part, batch_id)
-WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
-  AND b.state = 'in_doubt'
-RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id
-"""
-
-
-async def _proven(connection: Connection, taken: Taken, first_look: float) -> list[tuple[Reference, str]]:
-    """Any report with an offer's reference proves that Sinch has it."""
-    if not taken.reported or not await connection.fetchval(ANY_DOUBT):
-        return []
-    rows = await connection.fetch(PROVEN, *columns(taken.reported), list(taken.reported.values()), first_look)
-    return [(reference_of(row), row["batch_id"]) for row in rows]
-
-
-FOLLOW = """
-WITH new AS (
-    INSERT INTO dispatch.follow_ups AS f (campaign_id, recipient, chunk, attempt, due_at)
-    SELECT n.campaign_id, n.recipient, n.chunk, n.attempt, now()
-    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[]) AS n (campaign_id, recipient, chunk, attempt)
-    JOIN dispatch.campaigns c USING (campaign_id)
-    WHERE cardinality(c.retry_delays) > 0 AND NOT EXISTS (
-        SELECT FROM dispatch.batches b WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk
-            AND b.attempt > n.attempt AND b.state <> 'absent'
-            AND (b.recipients IS NULL OR n.recipient = ANY (b.recipients)))
-    ON CONFLICT DO NOTHING RETURNING campaign_id, recipient, chunk, attempt
-), planned AS (
-    SELECT n.*, c.retry_delays[1 + before] AS delay, c.cancelled,
-           c.expire_at IS NOT NULL AND now() + c.retry_delays[1 + before] * interval '1 second' >= c.expire_at AS late
-    FROM new n JOIN dispatch.campaigns c USING (campaign_id)
-    CROSS JOIN LATERAL (SELECT count(*)::integer AS before FROM dispatch.follow_ups o
-                        WHERE o.campaign_id = n.campaign_id AND o.recipient = n.recipient) b
-)
-SELECT campaign_id::text, recipient, chunk, attempt, '' AS part,
-       CASE WHEN cancelled THEN 'the campaign was cancelled' WHEN delay IS NULL THEN 'no attempt is left'
-            WHEN late THEN 'the next attempt would come after expire_at' ELSE '' END AS why,
-       to_char((now() + coalesce(delay, 0) * interval '1 second') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS due_at
-FROM planned
-"""
-
-PLAN_FOLLOW = """
-UPDATE dispatch.follow_ups f SET due_at = n.due_at::timestamptz, done = n.given_up
-FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::boolean[])
-     AS n (campaign_id, recipient, attempt, due_at, given_up)
-WHERE f.campaign_id = n.campaign_id AND f.recipient = n.recipient AND f.attempt = n.attempt
-"""
-
-CALL_OFF = """
-UPDATE dispatch.follow_ups f SET done = true FROM unnest($1::uuid[], $2::text[]) AS n (campaign_id, recipient)
-WHERE f.campaign_id = n.campaign_id AND f.recipient = n.recipient AND NOT f.done
-"""
-ANY_FOLLOW_UP = "SELECT EXISTS (SELECT FROM dispatch.follow_ups WHERE NOT done)"
-
-
-async def _follow_ups(connection: Connection, taken: Taken) -> list[FollowUp]:
-    """Failures that may pass, of campaigns that want another try: noted once, with when; a delivery calls them off."""
-    if taken.delivered and await connection.fetchval(ANY_FOLLOW_UP):
-        campaigns, recipients = zip(*taken.delivered, strict=True)
-        await connection.execute(CALL_OFF, campaigns, recipients)
-    failed = [e for e in taken.failed if (e.campaign_id, e.recipient) not in taken.delivered]
-    if not failed:
-        return []
-    columns = ([getattr(e, name) for e in failed] for name in ("campaign_id", "recipient", "chunk", "attempt"))
-    rows = await connection.fetch(FOLLOW, *columns)
-    await connection.execute(
-        PLAN_FOLLOW,
-        [row["campaign_id"] for row in rows],
-        [row["recipient"] for row in rows],
-        [row["attempt"] for row in rows],
-        [row["due_at"] for row in rows],
-        [bool(row["why"]) for row in rows],
-    )
-    return [FollowUp(reference_of(row), row["recipient"], row["due_at"], row["why"]) for row in rows]

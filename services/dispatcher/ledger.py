@@ -1,7 +1,7 @@
 """The ledger's offers: every method is one whole transaction, and changes a row only for the owner that claimed it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -9,6 +9,7 @@ import msgspec
 
 from contracts.events import CampaignRequested
 from contracts.identity import Reference
+from infra.kafka.log import Partition
 from infra.postgres.pool import Connection, Pool, connect
 from services.dispatcher import held, rate
 from services.dispatcher.consented import OptOuts, not_confirmable
@@ -25,6 +26,8 @@ IN_ORDER = dict.fromkeys(
 """The next few due rows are the first of an index. A planner without fresh statistics sorts ten thousand to find them
 (measured: 116 ms a claim)."""
 
+Ends = Mapping[Partition, int]
+"""Where partitions of the log end: the next offset to be written."""
 OPTED_OUT = "opted out"
 DECIDED_SINCE = "the reply that this would confirm is not the last decision about the number"
 
@@ -86,22 +89,42 @@ class Ledger:
     Rows are claimed through that very session: who has lost the lock can claim nothing more.
     """
 
-    def __init__(self, pool: Pool, session: Connection, owner: int, pacing: Pacing) -> None:
+    def __init__(
+        self, pool: Pool, session: Connection, owner: int, pacing: Pacing, ends: Mapping[Partition, int]
+    ) -> None:
         self._pool = pool
         self._session = session
         self._pacing = pacing
+        self._ends = ends
+        self.fenced = asyncio.Event()
+        """Set once this ledger holds what the log held when it was opened. Whoever offers or ends anything waits for it."""
         self._claiming = asyncio.Lock()
         self._opt_outs = OptOuts()
         self.owner = owner
 
     @classmethod
-    async def open(cls, pool: Pool, dsn: str, pacing: Pacing) -> "Ledger":
-        """Take a number that no living owner has, and its lock, for as long as the session lasts."""
+    async def open(
+        cls, pool: Pool, dsn: str, pacing: Pacing, new_owner: Callable[[], int], ends: Callable[[], Awaitable[Ends]]
+    ) -> "Ledger":
+        """Take a number that nobody has, or had, and its lock, for as long as the session lasts; then look at the log's ends.
+
+        Rows that another server, or a restored dump, knows as those of an owner are never taken for ours. Nothing is claimed
+        until this ledger has taken in what stood in the log when the session was there: that it once had, or that another
+        server had, proves nothing.
+        """
         session = await connect(dsn, "dispatcher owner", IN_ORDER, command_timeout=30.0)
         while True:
-            owner = await session.fetchval("SELECT nextval('dispatch.owners')::integer")
-            if await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", OWNERS, owner):
-                return cls(pool, session, owner, pacing)
+            owner = new_owner()
+            if not await session.fetchval(cls.OWNS, owner) and await session.fetchval(cls.TRY, OWNERS, owner):
+                break
+        try:
+            return cls(pool, session, owner, pacing, await ends())
+        except BaseException:
+            await session.close(timeout=5.0)
+            raise
+
+    OWNS = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'attempting' AND owner = $1)"
+    TRY = "SELECT pg_try_advisory_lock($1, $2)"
 
     async def close(self) -> None:
         """Give the lock back: what is still attempting is in doubt from now on."""
@@ -127,7 +150,7 @@ class Ledger:
     PROBING = "UPDATE dispatch.plan SET probe_until = clock_timestamp() + $1 * interval '1 second'"
 
     ATTEMPT = """
-    UPDATE dispatch.batches b SET state = 'attempting', owner = $5, claims = claims + 1, attempted_at = clock_timestamp(),
+    UPDATE dispatch.batches b SET state = 'attempting', owner = $5, claims = claims + 1, attempted_at = clock_timestamp(), said = NULL,
         paid = n.paid, recipients = CASE WHEN n.changed THEN string_to_array(n.recipients, ',') ELSE b.recipients END
     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $6::boolean[], $7::text[], $8::real[])
          AS n (campaign_id, chunk, attempt, part, changed, recipients, paid)
@@ -147,6 +170,8 @@ class Ledger:
         after the row came: an opt-out that stood in the log before a request holds for it.
         """
         async with self._claiming, self._session.transaction():
+            if not await self._is_fenced():
+                return Claim(wait=0.1, why="the log is not read to where it ended when this program started")
             state = await self._state(PACE)
             if correction := held.correction(state, self._pacing.rate, self._pacing.probe):
                 await self._session.execute(CORRECT, *correction)
@@ -161,6 +186,19 @@ class Ledger:
                 await self._session.execute(self.PROBING, self._pacing.probe)
             claim.why, claim.troubled = why, state["troubled"]
             return claim
+
+    UNREAD = """
+    SELECT count(*) FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS n (topic, partition, until)
+    LEFT JOIN dispatch.offsets o USING (topic, partition) WHERE coalesce(o.next_offset, 0) < n.until
+    """
+
+    async def _is_fenced(self) -> bool:
+        """Asked of the very session that claims, until it is so."""
+        if not self.fenced.is_set():
+            topics, numbers = [p.topic for p in self._ends], [p.partition for p in self._ends]
+            if await self._session.fetchval(self.UNREAD, topics, numbers, list(self._ends.values())) == 0:
+                self.fenced.set()
+        return self.fenced.is_set()
 
     async def _take(self, due: Sequence[Claimed]) -> Claim:
         """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""

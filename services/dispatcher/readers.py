@@ -6,11 +6,18 @@ Those of consent, because a STOP could be unread, and of our own attempts, becau
 from collections.abc import Mapping, Sequence
 
 from contracts import topics
-from infra.kafka.log import Partition
+from infra.kafka.log import KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Pool
 from infra.process.world import Clock
 
 FENCING = (topics.CONSENT, topics.DISPATCHES)
+
+
+async def fencing_ends(connection: KafkaConnection) -> dict[Partition, int]:
+    """Where each partition of the fencing topics ends now; those that hold nothing, or nothing any more, are left out."""
+    async with Scanner(connection) as scanner:
+        bounds = await scanner.bounds(await scanner.partitions(FENCING))
+    return {partition: end for partition, (begin, end) in bounds.items() if end > begin}
 
 
 class Readers:

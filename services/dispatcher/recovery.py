@@ -45,7 +45,7 @@ class Recovery:
     async def run(self) -> None:
         """Look for abandoned rows and settle due doubts, for ever."""
         while True:
-            for reference in await self.doubts.abandoned(self.owner, self.grace):
+            for reference in await self.doubts.abandoned(self.owner, self.grace, self.first_look):
                 log.warning("batch_in_doubt", client_reference=str(reference), why="the sender is gone")
                 self.world.at("recovery.abandoned")
                 await self.voice.say(offers.in_doubt(reference, "the sender is gone", self.world.clock.wall()))

@@ -9,10 +9,20 @@ from infra.kafka.log import Entry
 from infra.postgres.pool import Connection, Pool
 from infra.process.world import World
 from services.dispatcher.keys import columns
+from services.dispatcher.offers import POLL_SECONDS
 from services.dispatcher.say import Voice
 
 _KEY = "campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4"
 _OURS = f"{_KEY} AND state = 'attempting' AND owner = $5"
+
+
+def _unless_proven(state: str, next_look_at: str = "next_look_at") -> str:
+    """The assignments that settle a row, which is accepted instead when the log proved that Sinch has the batch."""
+    return (
+        f"owner = NULL, state = CASE WHEN proof IS NULL THEN {state} ELSE 'accepted' END, batch_id = proof, "
+        "accepted_at = CASE WHEN proof IS NOT NULL THEN now() END, "
+        f"next_look_at = CASE WHEN proof IS NULL THEN {next_look_at} ELSE now() + interval '{POLL_SECONDS} s' END"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +93,32 @@ class Settlement:
         await self._pool.execute(self.ACCEPT, *keys, self._owner, ids, looks)
         self._world.at("accepted.settled")
 
-    END = f"UPDATE dispatch.batches SET state = $6, owner = NULL WHERE {_OURS}"
+    END = f"UPDATE dispatch.batches SET {_unless_proven('$6')} WHERE {_OURS}"
 
     async def end(self, reference: Reference, state: str) -> None:
         """No further offer of this row: `refused` or `given_up`."""
         await self._not_accepted(self.END, reference, state)
 
     PUT_BACK = f"""
-    UPDATE dispatch.batches SET state = 'due', owner = NULL, due_at = now() + $6 * interval '1 second' WHERE {_OURS}
+    UPDATE dispatch.batches SET {_unless_proven("'due'")}, due_at = now() + $6 * interval '1 second' WHERE {_OURS}
     """
 
     async def put_back(self, reference: Reference, delay: float) -> None:
         """Surely not accepted: due again, as the same attempt, after `delay` seconds."""
         await self._not_accepted(self.PUT_BACK, reference, delay)
 
-    PUT_BACK_FOR = f"UPDATE dispatch.batches SET state = 'due', owner = NULL, recipients = $6 WHERE {_OURS}"
+    PUT_BACK_FOR = f"""
+    UPDATE dispatch.batches SET {_unless_proven("'due'")}, recipients = CASE WHEN proof IS NULL THEN $6 ELSE recipients END
+    WHERE {_OURS}
+    """
 
     async def put_back_for(self, reference: Reference, recipients: list[str]) -> None:
         """Surely not accepted: due again at once, for these only."""
         await self._not_accepted(self.PUT_BACK_FOR, reference, recipients)
 
-    SPLIT = f"UPDATE dispatch.batches SET state = 'split', owner = NULL WHERE {_OURS} RETURNING rank_at, follows, paid"
+    SPLIT = f"""
+    UPDATE dispatch.batches SET {_unless_proven("'split'")} WHERE {_OURS} RETURNING rank_at, follows, paid, proof
+    """
     COUNT = """
     UPDATE dispatch.chunks SET splits = splits + 1 WHERE campaign_id = $1 AND chunk = $2 AND splits < $3 RETURNING true
     """
@@ -132,7 +147,7 @@ class Settlement:
     ) -> None:
         r = reference
         row = await connection.fetchrow(self.SPLIT, r.campaign_id, r.chunk, r.attempt, r.part, self._owner)
-        if row is None:
+        if row is None or row["proof"] is not None:
             return
         if not await connection.fetchval(self.COUNT, r.campaign_id, r.chunk, most):
             raise _HalvedEnough
@@ -142,8 +157,8 @@ class Settlement:
         await connection.execute(self.REFUND, row["paid"])
 
     DOUBT = f"""
-    UPDATE dispatch.batches SET state = 'in_doubt', owner = NULL, looks = 0,
-        next_look_at = attempted_at + $6 * interval '1 second' WHERE {_OURS}
+    UPDATE dispatch.batches SET {_unless_proven("'in_doubt'", "attempted_at + $6 * interval '1 second'")}, looks = 0
+    WHERE {_OURS}
     """
 
     async def doubt(self, reference: Reference, grace: float) -> None:

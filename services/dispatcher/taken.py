@@ -1,22 +1,21 @@
 """What records mean to the ledger. Pure: events in, what is to be taken in out.
 
-From the requests: work. From our own attempts: what a restored ledger does not know. From the reports: proof that an
-offer arrived, failures that may pass, opt-outs, a blocked account, orphans. From control and consent: each word, in its order.
+From the requests: work. From what was said and reported of offers: facts (`from_log/facts.py`). From the reports besides:
+opt-outs, a blocked account, orphans. From control and consent: each word, in its order.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from contracts import events as e
 from contracts.codes import ACCOUNT_BLOCKED, OPTED_OUT
 from contracts.events import AnyEvent
-from contracts.follow_ups import may_pass
 from contracts.identity import Reference
-from contracts.statuses import standing_of
+from infra.kafka.records import Partition
+from services.dispatcher.from_log.facts import Fact, reference_in
 
-DELIVERED = "delivered"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -25,21 +24,20 @@ class Taken:
     """Everything that a number of records says."""
 
     requests: dict[tuple[str, int], tuple[e.CampaignRequested, bytes]] = field(default_factory=dict)
-    attempts: list[e.SendAttempted] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
     decisions: list[e.ControlEvent] = field(default_factory=list)
     consent: list[e.ConsentEvent] = field(default_factory=list)
-    reported: dict[Reference, str] = field(default_factory=dict)
-    failed: list[e.DeliveryReported] = field(default_factory=list)
-    delivered: set[tuple[str, str]] = field(default_factory=set)
     opted_out: list[e.DeliveryReported] = field(default_factory=list)
     orphans: list[tuple[e.DeliveryReported, bytes]] = field(default_factory=list)
     blocked: dict[Reference, datetime] = field(default_factory=dict)
 
-    def take(self, event: AnyEvent, raw: bytes) -> None:
-        """Take in one event; one that means nothing here changes nothing."""
+    def take(self, event: AnyEvent, raw: bytes, partition: Partition, offset: int) -> None:
+        """Take in one event from its place in the log; one that means nothing here changes nothing."""
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, raw)
+        if isinstance(event, _OF_OFFERS) and None not in (event.campaign_id, event.chunk, event.attempt):
+            self.facts.append(Fact(event, raw, reference_in(event), partition, offset))
 
     def requested(self, event: e.CampaignRequested, raw: bytes) -> None:
         """A chunk to send."""
@@ -55,17 +53,6 @@ class Taken:
         if event.code == ACCOUNT_BLOCKED:
             reference = Reference(event.campaign_id, event.chunk, event.attempt, event.part)
             self.blocked[reference] = max(_at(event), self.blocked.get(reference, LONG_AGO))
-        self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
-        standing = standing_of(event.status)
-        if standing.status == DELIVERED:
-            self.delivered.add((event.campaign_id, event.recipient))
-        elif may_pass(event.status, event.code):
-            self.failed.append(event)
-
-    def reported_batch(self, event: e.BatchReported, _raw: bytes) -> None:
-        """A summary proves that the offer arrived."""
-        if event.campaign_id is not None and event.chunk is not None and event.attempt is not None:
-            self.reported[Reference(event.campaign_id, event.chunk, event.attempt, event.part)] = event.batch_id
 
 
 def _at(event: e.DeliveryReported) -> datetime:
@@ -84,12 +71,11 @@ def _moment(text: str | None) -> datetime | None:
 
 _HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {
     e.CampaignRequested: Taken.requested,
-    e.SendAttempted: lambda taken, event, _: taken.attempts.append(event),
     e.CampaignPaused: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignResumed: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignCancelled: lambda taken, event, _: taken.decisions.append(event),
     e.RecipientOptedOut: lambda taken, event, _: taken.consent.append(event),
     e.RecipientOptedIn: lambda taken, event, _: taken.consent.append(event),
     e.DeliveryReported: Taken.report,
-    e.BatchReported: Taken.reported_batch,
 }
+_OF_OFFERS = (*get_args(e.DispatchEvent), e.DeliveryReported, e.BatchReported)

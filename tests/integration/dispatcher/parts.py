@@ -92,6 +92,12 @@ class Parts:
             body = await answer.json()
         return Counter(recipient for entry in body["sends"] for recipient in entry["recipients"])
 
+    async def messages(self) -> int:
+        """How many messages the simulator accepted; cheap to ask for."""
+        async with self.http.get(f"{self.simulator.url}/simulator/sends?summary=1") as answer:
+            count: int = (await answer.json())["messages"]
+        return count
+
     async def settled(self, chunks: int = 1) -> None:
         """Wait until all is taken in and nothing is left to offer or to find out."""
 
@@ -136,6 +142,10 @@ async def dispatching(these: Parts, **more: Any) -> AsyncIterator[None]:
     try:
         yield
         assert not main.done(), main.exception()
+    except AssertionError as failed:  # a state that did not come, because the dispatcher was gone
+        if main.done() and not main.cancelled():
+            raise AssertionError(f"the dispatcher ended: {main.exception()!r}") from failed
+        raise
     finally:
         main.cancel()
         await asyncio.wait({main})

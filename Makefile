@@ -1,4 +1,4 @@
-# Everything runs from a plain Python 3.11 with pip: `make run`. The environment is made again only when a lock changes.
+# Everything runs from a plain Python 3.11, 3.12 or 3.13 with pip: `make run`. The environment is made again only when a lock changes.
 
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -49,9 +49,9 @@ clean:  ## Remove the data of `make run` (.heliograph) and caches
 # pip itself checks every hash; the project is put in as it stands, with the locked build backend.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
 	@echo "Making the environment in $(VENV): a minute or two, once …"
-	@$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements.lock

@@ -101,9 +101,14 @@ class Settings(BaseSettings):
     )
 
     sinch_service_plan_id: str | None = Field(
-        None, description="Sinch service plan. Without it and the token, `run` starts the simulator instead."
+        None,
+        description="Sinch service plan, never a project's id: Sinch answers 401 on the SMS API to the access keys of "
+        "projects made after 2026-04-15, while a service plan with its API token works, old or new. "
+        "Without it and the token, `run` starts the simulator instead.",
     )
-    sinch_api_token: SecretStr | None = Field(None, description="API token of the service plan.")
+    sinch_api_token: SecretStr | None = Field(
+        None, description="API token of the service plan; a project's access key does not do."
+    )
     sinch_base_url: Url = Field("https://us.sms.api.sinch.com", description="Sinch's address in the plan's region.")
     sinch_number: str | None = Field(None, description="Sender: a number, short code or name. Unset: the plan's own.")
     sinch_mps: float = Field(30, gt=0, le=10_000_000, description="Messages a second that the plan allows.")

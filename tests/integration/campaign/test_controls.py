@@ -52,6 +52,21 @@ async def test_decisions_are_counted_in_the_order_of_their_answers(
     assert await pool.fetchval("select count(*) from campaign.decisions") == 2
 
 
+async def test_decisions_go_on_from_what_the_log_has(start: Start, kafka: KafkaConnection, pool: Pool) -> None:
+    """A database restored from before a pause: the next number is above that of the pause, which the ledger read."""
+    client = await start()
+    campaign = await _campaign(client)
+    await pool.execute("alter table dispatch.campaigns add column if not exists decision bigint not null default 0")
+    await pool.execute(
+        "insert into dispatch.campaigns (campaign_id, chunks, arrived, decision) values ($1, 1, 1, 7)",
+        campaign.rpartition("/")[2],
+    )
+    for _ in range(2):
+        assert (await client.post(f"{campaign}/pause")).status == 202
+    said = await events_of(kafka, topics.CAMPAIGN_CONTROL)
+    assert [event.decision for event in said if isinstance(event, Control)] == [8, 9]
+
+
 async def test_who_and_why_are_in_the_log(start: Start, kafka: KafkaConnection) -> None:
     """The key's id, and the reason that the client gave."""
     client, key = await start(api_keys="ops:letmein-letmein"), {"X-API-Key": "letmein-letmein"}

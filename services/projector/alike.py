@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from contracts.events import DeliveryReported
 from contracts.statuses import DELIVERED_RANK, standing_of
-from services.projector.bounds import code_of, parts_of
+from services.projector.bounds import attempt_of, code_of, parts_of
 from services.projector.lattice import Height, Words
 from services.projector.projections.history import FIELD, plain
 from services.projector.projections.messages import ChunkFacts
@@ -27,7 +27,7 @@ def alike_of(event: DeliveryReported, facts: ChunkFacts | None) -> Alike:
     """What all reports like this one have in common; without `facts` they are orphans."""
     standing, code = standing_of(event.status), code_of(event.code)
     end = (
-        code, event.attempt, standing.rank, plain(event.part), "DeliveryReported", plain(event.status),
+        code, attempt_of(event.attempt), standing.rank, plain(event.part), "DeliveryReported", plain(event.status),
         plain(event.source),
     )  # fmt: skip
     return Alike(

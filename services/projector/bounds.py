@@ -10,6 +10,7 @@ from contracts.events.base import is_moment
 
 LEAST_CODE, MOST_CODE = -(2**31), 2**31 - 1
 MOST_PARTS = 2**15 - 1
+MOST_ATTEMPT = 2**15 - 1
 
 
 def code_of(code: int) -> int:
@@ -20,6 +21,11 @@ def code_of(code: int) -> int:
 def parts_of(parts: int | None) -> int:
     """A number of message parts, of 16 bits; 0 where it was not told."""
     return max(0, min(parts or 0, MOST_PARTS))
+
+
+def attempt_of(attempt: int | None) -> int:
+    """An attempt in a line of history, of 16 bits: the view takes lines apart that no table has compared before."""
+    return max(-MOST_ATTEMPT - 1, min(attempt or 0, MOST_ATTEMPT))
 
 
 def existing(moment: str) -> str:

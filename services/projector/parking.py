@@ -29,6 +29,8 @@ MOST_UNKNOWN = 100
 """Undecided records of types that this code does not know: it is older than what writes the log."""
 REFUSED = "the database refuses a value"
 """How the reason of such a record begins."""
+UNSOUND = ("is not a UUID", "is not a moment")
+"""How it ends where we ask before the database does."""
 UNKNOWN = "a type that is not known"
 APPEND_SECONDS = 10.0
 MOST_REASON = 1_000  # characters
@@ -53,7 +55,7 @@ def described(value: bytes | None, reason: str) -> str:
 
 def kind_of(reason: str) -> str | None:
     """What reasons like this one have in common: type and class; None for one that is no sign of wrong code."""
-    if reason.startswith(REFUSED) or reason.partition(": ")[2].startswith(REFUSED):
+    if reason.startswith(REFUSED) or reason.partition(": ")[2].startswith(REFUSED) or reason.endswith(UNSOUND):
         return None
     return UNKNOWN if "`$.type`" in reason else _PARTICULAR.sub("…", reason)[:200]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from infra.postgres.pool import Connection
 from infra.postgres.together import Statement
+from services.projector.bounds import attempt_of
 from services.projector.projections.messages import ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
@@ -28,7 +29,8 @@ def plain(text: str) -> str:
 
 def lines_of(event: Any, logged_ms: int, rank: int, status: str, detail: str) -> list[str]:
     """A line for each recipient of an event of ours; `rank` 0 where it says no status of the message."""
-    head = f"{event.event_id}{FIELD}{event.occurred_at}{FIELD}{logged_ms}{FIELD}{FIELD}{event.attempt}{FIELD}{rank}"
+    attempt = attempt_of(event.attempt)
+    head = f"{event.event_id}{FIELD}{event.occurred_at}{FIELD}{logged_ms}{FIELD}{FIELD}{attempt}{FIELD}{rank}"
     tail = f"{plain(event.part)}{FIELD}{type(event).__name__}{FIELD}{plain(status)}{FIELD}{plain(detail)}"
     return [f"{recipient}{FIELD}{head}{FIELD}{tail}" for recipient in event.recipients]
 

@@ -1,0 +1,1 @@
+"""Each consumer fed with valid events of extreme values."""

@@ -20,6 +20,7 @@ from infra.sinch.wire.fields import UnreadableCallback
 from infra.sinch.wire.reports import decode_report_page
 
 MAX_PAGES = 10_000  # of one list; more is a list that never ends
+MAX_FOUND_PAGES = 20  # of the batches of one reference, which is one batch unless something went very wrong
 MAX_ID_CHARS = 128  # of a batch: Sinch's have 16 to 26 (CONTRACT §1.0)
 
 _OK, _CREATED, _NOT_FOUND = 200, 201, 404
@@ -86,7 +87,7 @@ class SinchClient:
         """
         found: dict[str, Batch] = {}
         query = {"client_reference": client_reference, "start_date": start_date, "page_size": str(MAX_PAGE_SIZE)}
-        for number in range(MAX_PAGES):
+        for number in range(MAX_FOUND_PAGES):
             page = await self._page("/batches", query, number, decode_page)
             if any(batch.client_reference != client_reference for batch in page.batches):
                 raise NoAnswer("the list holds a batch of another reference")

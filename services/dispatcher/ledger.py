@@ -184,7 +184,7 @@ class Ledger:
             claim = await self._take([_claimed(row) for row in rows]) if rows else Claim()
             if why and claim.rows:
                 await self._session.execute(self.PROBING, self._pacing.probe)
-            claim.why, claim.troubled = why, state["troubled"]
+            claim.why, claim.troubled = why if rows else "", state["troubled"]
             return claim
 
     UNREAD = """

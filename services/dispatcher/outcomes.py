@@ -47,10 +47,7 @@ class Outcomes:
         self.world.at("post.before")
         started = self.world.clock.boot()
         try:
-            async with self.slots:
-                if self.plan.pauses != pauses:
-                    raise NotSent("sending was paused while it waited for its turn", unreached=False)
-                batch = await self.client.send(offers.as_batch(offer, self.sending), deadline=offer.deadline)
+            batch = await self._post(offer, pauses)
         except SinchError as outcome:
             SENDS.labels(type(outcome).__name__).inc()
             self.world.at("post.failed")
@@ -60,6 +57,21 @@ class Outcomes:
             SEND_SECONDS.observe(self.world.clock.boot() - started)
             self.world.at("post.after")
             await self._accepted(offer, batch)
+
+    async def _post(self, offer: Offer, pauses: int) -> Batch:
+        """The POST, at most so many at once. A place is given on only when the plan knows of an unclear outcome."""
+        async with self.slots:
+            if self.plan.pauses != pauses:
+                raise NotSent("sending was paused while it waited for its turn", unreached=False)
+            try:
+                return await self.client.send(offers.as_batch(offer, self.sending), deadline=offer.deadline)
+            except InDoubt as outcome:
+                await self.plan.unclear(outcome.why)
+                raise
+            except NotSent as outcome:
+                if outcome.unreached:
+                    await self.plan.unclear(f"not connected ({outcome.why})")
+                raise
 
     async def _accepted(self, offer: Offer, batch: Batch) -> None:
         reference, now = offer.reference, self.world.clock.wall()
@@ -76,8 +88,6 @@ class Outcomes:
         match outcome:
             case NotSent():
                 log.warning("not_sent", client_reference=str(reference), why=outcome.why)
-                if outcome.unreached:
-                    await self.plan.unclear(f"not connected ({outcome.why})")
                 await self.settlement.put_back(reference, SOON_SECONDS)
             case SlowDown():
                 await self._slow_down(reference, outcome.retry_after)
@@ -97,7 +107,6 @@ class Outcomes:
     async def _in_doubt(self, reference: Reference, outcome: InDoubt) -> None:
         if outcome.slow_down:
             await self._slow_down(reference, outcome.retry_after)
-        await self.plan.unclear(outcome.why)
         log.warning("batch_in_doubt", client_reference=str(reference), why=outcome.why)
         await self.voice.say(offers.in_doubt(reference, outcome.why, self.world.clock.wall()))
         await self.settlement.doubt(reference, self.grace)

@@ -49,7 +49,7 @@ class Plan:
     _pauses_in_a_row: int = 0
 
     SLOW = """
-    UPDATE dispatch.plan SET
+    UPDATE dispatch.plan SET probe_until = '-infinity',
         factor = CASE WHEN slowed_at < now() - interval '1 second' THEN greatest($2, least(1,
             factor + extract(epoch FROM least(now() - slowed_at, interval '1 day')) * $3) / 2) ELSE factor END,
         slowed_at = CASE WHEN slowed_at < now() - interval '1 second' THEN now() ELSE least(slowed_at, now()) END,

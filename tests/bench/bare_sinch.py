@@ -15,6 +15,7 @@ from aiohttp import web
 
 class _To(msgspec.Struct):
     to: list[str]
+    client_reference: str | None = None
 
 
 _decode = msgspec.json.Decoder(_To).decode
@@ -30,11 +31,13 @@ class BareSinch:
     async def accept(self, request: web.Request) -> web.Response:
         """POST …/batches."""
         raw = await request.read()
-        self._seen.append((time.clock_gettime(time.CLOCK_BOOTTIME), len(_decode(raw).to)))
+        sent = _decode(raw)
+        self._seen.append((time.clock_gettime(time.CLOCK_BOOTTIME), len(sent.to)))
         number = len(self._seen)
         if self._delay:
             await asyncio.sleep(self._delay)
-        body = {"id": f"01BENCH{number:019d}", "to": ["15550000000"], "created_at": "2026-03-01T12:00:00.000Z"}
+        body = {"id": f"01BENCH{number:019d}", "to": ["15550000000"], "created_at": "2026-03-01T12:00:00.000Z",
+                "client_reference": sent.client_reference}  # fmt: skip
         return web.Response(body=orjson.dumps(body), status=201, content_type="application/json")
 
     async def seen(self, _request: web.Request) -> web.Response:

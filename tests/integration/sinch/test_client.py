@@ -284,6 +284,24 @@ async def test_find_believes_no_odd_page(status: int, body: object) -> None:
             await client.find("r", "2026-01-01T00:00:00.000Z")
 
 
+async def test_a_list_that_does_not_end_is_left_soon() -> None:
+    """Full pages of always the same batch, and a count that is never reached: twenty questions, not ten thousand."""
+    asked = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        """The same batch a hundred times."""
+        nonlocal asked
+        asked += 1
+        return web.json_response(
+            page(10**9, int(request.query["page"]), *["r"] * 100) | {"batches": [accepted("r")] * 100}
+        )
+
+    async with answering(handler, Timeouts(connect=5, total=5)) as client:
+        with pytest.raises(NoAnswer, match="does not end"):
+            await client.find("r", "2026-01-01T00:00:00.000Z")
+    assert asked == 20
+
+
 async def test_an_unknown_batch_is_none() -> None:
     """404 for a batch is an expected answer."""
     async with answering(saying(404)) as client:

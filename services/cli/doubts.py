@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -82,12 +81,22 @@ def settle(
 
     async def work(pool: Pool, settings: Settings) -> None:
         world = World()
-        now = world.clock.wall()
-        entry = offers.doubt_settled(reference, now, verdict=wanted.value, actor=actor, why=why, batch_id=batch_id)
         appender = Appender(connection_from(settings), world, name="doubts")
+
+        async def say(named: list[str]) -> None:
+            entry = offers.doubt_settled(
+                reference,
+                world.clock.wall(),
+                verdict=wanted.value,
+                actor=actor,
+                why=why,
+                named=named,
+                batch_id=batch_id,
+            )
+            await appender.append(entry, within=APPEND_SECONDS)
+
         await appender.start()
         try:
-            say = partial(appender.append, entry, within=APPEND_SECONDS)
             attempt = await ByHand(pool).settle(reference, wanted, batch_id, say)
         finally:
             await appender.stop()

@@ -32,6 +32,9 @@ WORDS = {
     "FollowUpGivenUp": "will not be sent again:",
     "RecipientsSuppressed": "was left out, because it",
     "RecipientsRefused": "was refused by Sinch:",
+    "BatchCancelled": "was cancelled before it was offered",
+    "BatchExpired": "was not offered:",
+    "DoubtSettled": "is settled by hand, or given up:",
     "ReportNeverCame": "never got a final report:",
 }
 

@@ -96,7 +96,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         ("recovery", recovery.run()),
         ("taking back", TakingBack(pool, voice, world).run()),
         ("cancelling", Cancelling(pool, voice, client, world, settings.in_doubt_settle).run()),
-        ("follow-ups", FollowUps(pool, world, settings.follow_up_gather).run()),
+        ("follow-ups", FollowUps(pool, voice, world, settings.follow_up_gather).run()),
         ("orphans", Orphans(pool, voice, world).run()),
         ("silence", Silence(pool, voice, client, world, settings.pull_margin).run()),
     )

@@ -10,6 +10,7 @@ import msgspec
 from contracts.identity import Reference
 from infra.postgres.pool import Connection, Pool
 from infra.process.world import iso
+from services.dispatcher import ends
 from services.dispatcher.doubt import Case, Next, Rule, Seen, decide
 from services.dispatcher.doubts import Doubts
 from services.dispatcher.keys import key, reference_of
@@ -140,11 +141,11 @@ class ByHand:
     LOCK = f"SELECT state FROM dispatch.batches WHERE {_KEY} FOR UPDATE"
 
     async def settle(
-        self, reference: Reference, verdict: Verdict, batch_id: str, say: Callable[[], Awaitable[object]]
+        self, reference: Reference, verdict: Verdict, batch_id: str, say: Callable[[list[str]], Awaitable[object]]
     ) -> int | None:
         """Settle one doubt; gives the next attempt where the verdict makes one. Raises NotInDoubt.
 
-        `say` puts it into the log while the row is locked, before the commit: a crash in between leaves a fact that the
+        `say` is given those whom the event has to name, and puts it into the log while the row is locked, before the commit: a crash in between leaves a fact that the
         operator repeats under the same id, never a change that nobody can explain.
         """
         async with self._pool.acquire() as connection, connection.transaction():
@@ -153,7 +154,7 @@ class ByHand:
                 raise NotInDoubt(f"there is no offer {reference}")
             if state != "in_doubt":
                 raise NotInDoubt(f"{reference} is not in doubt: it is {state}")
-            await say()
+            await say(await ends.named(connection, reference))
             match verdict:
                 case Verdict.ACCEPTED:
                     await connection.execute(Doubts.FOUND, *key(reference), batch_id, 0.0)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.identity import Reference
 from infra.postgres.pool import Pool
+from services.dispatcher import ends
 from services.dispatcher.doubt import Case
 from services.dispatcher.keys import key, reference_of
 from services.dispatcher.ledger import OWNERS
@@ -96,6 +97,10 @@ class Doubts:
     async def found(self, reference: Reference, batch_id: str, first_look: float) -> None:
         """Sinch has it after all."""
         await self._pool.execute(self.FOUND, *key(reference), batch_id, first_look)
+
+    async def named(self, reference: Reference) -> list[str]:
+        """Those whom its end has to name."""
+        return await ends.named(self._pool, reference)
 
     END = f"UPDATE dispatch.batches SET state = $5, next_look_at = NULL WHERE {_KEY}"
 

@@ -6,6 +6,8 @@ import structlog
 
 from infra.postgres.pool import Pool
 from infra.process.world import World
+from services.dispatcher import ends
+from services.dispatcher.say import Voice
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ WITH due AS (
 )
 UPDATE dispatch.follow_ups f SET done = true FROM due d
 WHERE f.campaign_id = d.campaign_id AND f.recipient = d.recipient AND f.attempt = d.attempt
-RETURNING f.recipient, EXISTS (
+RETURNING f.campaign_id::text, f.recipient, f.chunk, f.attempt, $3::text AS why, EXISTS (
     SELECT FROM dispatch.delivered o WHERE o.campaign_id = f.campaign_id AND o.recipient = f.recipient) AS delivered
 """
 
@@ -48,6 +50,7 @@ class FollowUps:
     """Makes due follow-ups into offers. `gather`: seconds that they wait for others of their chunk."""
 
     pool: Pool
+    voice: Voice
     world: World
     gather: float
 
@@ -59,10 +62,17 @@ class FollowUps:
             await self.world.clock.sleep(LOOK_SECONDS)
 
     async def offer(self, campaign_id: str, chunk: int) -> None:
-        """One transaction: the chunk's due follow-ups are taken and a new attempt is due for exactly them."""
+        """One transaction: the chunk's due follow-ups are taken and a new attempt is due for exactly them.
+
+        Of a campaign that is over meanwhile they end here, said in the log.
+        """
         async with self.pool.acquire() as connection, connection.transaction():
             attempt = await connection.fetchval(ALLOT, campaign_id, chunk)  # locks the chunk: one replica at a time
-            rows = await connection.fetch(TAKE, campaign_id, chunk)
+            over = await connection.fetchval(ends.OVER, campaign_id)
+            rows = await connection.fetch(TAKE, campaign_id, chunk, over)
+            if over is not None:
+                await self.voice.say(*ends.given_up(rows, self.world.clock.wall()))
+                return
             recipients = sorted({row["recipient"] for row in rows if not row["delivered"]})
             if recipients:
                 follows = await connection.fetchval(FOLLOWS, campaign_id, recipients)

@@ -134,16 +134,19 @@ WHERE c.campaign_id = locked.campaign_id
 """
 
 DECIDE = """
-INSERT INTO dispatch.campaigns AS c (campaign_id, chunks, arrived, paused, cancelled, cancelled_by, decided_at, decided_by)
-VALUES ($1, 0, 0, $2, $3, $4, $5::text::timestamptz, $6)
+INSERT INTO dispatch.campaigns AS c (campaign_id, chunks, arrived, paused, cancelled, cancelled_by, decided_at, decided_by, decision)
+VALUES ($1, 0, 0, $2, $3, $4, $5::text::timestamptz, $6, $7)
 ON CONFLICT (campaign_id) DO UPDATE SET
     paused = CASE WHEN later THEN excluded.paused ELSE c.paused END,
     cancelled = c.cancelled OR excluded.cancelled,
     cancelled_by = CASE WHEN excluded.cancelled AND NOT c.cancelled THEN excluded.cancelled_by ELSE c.cancelled_by END,
-    decided_at = greatest(c.decided_at, excluded.decided_at),
-    decided_by = CASE WHEN later THEN excluded.decided_by ELSE c.decided_by END
+    decided_at = CASE WHEN later THEN excluded.decided_at ELSE c.decided_at END,
+    decided_by = CASE WHEN later THEN excluded.decided_by ELSE c.decided_by END,
+    decision = greatest(c.decision, excluded.decision)
 """.replace(
-    "later", "(excluded.decided_at, excluded.decided_by) > (c.decided_at, coalesce(c.decided_by, excluded.decided_by))"
+    "later",
+    "(excluded.decision, excluded.decided_at, excluded.decided_by)"
+    " > (c.decision, c.decided_at, coalesce(c.decided_by, excluded.decided_by))",
 )
 
 
@@ -153,7 +156,8 @@ async def _decide(connection: Connection, taken: Taken) -> None:
         cancelled = isinstance(event, CampaignCancelled)
         by = event.actor if cancelled else ""
         paused = isinstance(event, CampaignPaused)
-        await connection.execute(DECIDE, event.campaign_id, paused, cancelled, by, event.occurred_at, event.event_id)
+        word = event.occurred_at, event.event_id, event.decision
+        await connection.execute(DECIDE, event.campaign_id, paused, cancelled, by, *word)
 
 
 ADD_ORPHANS = """

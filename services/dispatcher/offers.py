@@ -176,19 +176,27 @@ def recipient_refused(reference: Reference, recipient: str, code: str, text: str
     return _entry(reference, event)
 
 
-def expired(reference: Reference, reason: str, now: datetime) -> Entry:
-    """BatchExpired: not offered (any more)."""
-    event = BatchExpired(event_id=derived_id("BatchExpired", str(reference)), **_common(reference, now), reason=reason)
+def expired(reference: Reference, reason: str, now: datetime, named: list[str] | None = None) -> Entry:
+    """BatchExpired: not offered (any more). `named`: see services/dispatcher/ends.py."""
+    event = BatchExpired(
+        event_id=derived_id("BatchExpired", str(reference)),
+        **_common(reference, now),
+        reason=reason,
+        recipients=named or [],
+    )
     return _entry(reference, event)
 
 
-def cancelled(reference: Reference, actor: str, now: datetime, provider_said: str = "") -> Entry:
-    """BatchCancelled, by us before it was offered, or at Sinch with its answer."""
+def cancelled(
+    reference: Reference, actor: str, now: datetime, provider_said: str = "", *, named: list[str] | None = None
+) -> Entry:
+    """BatchCancelled, by us before it was offered, or at Sinch with its answer. `named`: see services/dispatcher/ends.py."""
     event = BatchCancelled(
         event_id=derived_id("BatchCancelled", str(reference), provider_said),
         **_common(reference, now),
         actor=actor,
         provider_said=provider_said,
+        recipients=named or [],
     )
     return _entry(reference, event)
 
@@ -216,9 +224,9 @@ def follow_up_given_up(reference: Reference, recipients: list[str], reason: str,
 
 
 def doubt_settled(
-    reference: Reference, now: datetime, *, verdict: str, actor: str, why: str, batch_id: str = ""
+    reference: Reference, now: datetime, *, verdict: str, actor: str, why: str, named: list[str], batch_id: str = ""
 ) -> Entry:
-    """DoubtSettled, by an operator, or by the dispatcher when nobody can know any more."""
+    """DoubtSettled, by an operator, or by the dispatcher when nobody can know any more. `named`: as in `expired`."""
     event = DoubtSettled(
         event_id=derived_id("DoubtSettled", str(reference), verdict),
         **_common(reference, now),
@@ -227,6 +235,7 @@ def doubt_settled(
         actor=actor,
         why=why,
         batch_id=batch_id,
+        recipients=named,
     )
     return _entry(reference, event)
 

@@ -75,13 +75,15 @@ class Recovery:
                 log.error("doubt_held", client_reference=str(reference), do="see why, then `heliograph doubts settle`")
                 await self.doubts.look_again(reference, HELD_SECONDS, absent=False)
             case Next.CANCEL:
-                await self.voice.say(offers.cancelled(reference, doubt.cancelled_by, now))
+                named = await self.doubts.named(reference)
+                await self.voice.say(offers.cancelled(reference, doubt.cancelled_by, now, named=named))
                 await self.doubts.end(reference, "cancelled")
             case Next.GIVE_UP:
                 why = "older than Sinch's list: nobody can know any more"
                 log.error("doubt_given_up", client_reference=str(reference), why=why)
+                named = await self.doubts.named(reference)
                 await self.voice.say(
-                    offers.doubt_settled(reference, now, verdict="given_up", actor="dispatcher", why=why)
+                    offers.doubt_settled(reference, now, verdict="given_up", actor="dispatcher", why=why, named=named)
                 )
                 await self.doubts.end(reference, "given_up")
 

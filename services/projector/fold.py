@@ -21,21 +21,14 @@ from services.projector.projections.batches import Batch, BatchKey, Stand, stand
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
 from services.projector.projections.history import FIELD, LINE, lines_of
-from services.projector.projections.messages import ChunkFacts, ChunkKey, ChunkRows
+from services.projector.projections.messages import ChunkFacts, ChunkKey
 from services.projector.projections.parked import Word
+from services.projector.rows import Rows
 
 FOLLOWED_UP = Follow(retries=True)
 MOST_ALIKE = 10_000  # kept; where all reports differ (campaigns of one message) they would cost more than the facts
 FIRST_WEIGHT = 2  # of a message that was not named before: its state is larger than the line of a report
 ONLY_REPORTS = frozenset({e.DeliveryReported})
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What is written of each chunk: the rows of its messages, the lines of its history."""
-
-    messages: dict[ChunkKey, ChunkRows] = field(default_factory=dict)
-    history: dict[ChunkKey, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -188,7 +181,7 @@ class Changes:
                 facts.raise_to(recipient, offer)
             self.noted(event, partition, event.reason)
 
-    def accepted(self, event: e.BatchAccepted, partition: int) -> None:
+    def accepted(self, event: e.BatchAccepted | e.DoubtSettled, partition: int) -> None:
         """Sinch has it."""
         accepted = Batch(
             stand=stands("sent", event.occurred_at), batch_id=event.batch_id, accepted_at=event.occurred_at
@@ -200,24 +193,30 @@ class Changes:
         self._batch(_key(event), partition).join(Batch(stand=stands(status, event.occurred_at, reason)))
 
     def settled_by_hand(self, event: e.DoubtSettled, partition: int) -> None:
-        """An operator's word about a doubt. `absent` changes nothing: the chunk is offered again."""
+        """A word about a doubt. `absent` changes nothing: the chunk is offered again."""
         if event.verdict == "accepted":
-            self._batch(_key(event), partition).join(
-                Batch(stand=stands("sent", event.occurred_at), batch_id=event.batch_id, accepted_at=event.occurred_at)
-            )
+            self.accepted(event, partition)
+            self.some(event, partition, 0, "", event.why)
         elif event.verdict == "given_up":
-            unknown = Stand(NEVER_CAME.rank, event.occurred_at, NEVER_CAME.status, event.why)
-            self._batch(_key(event), partition).join(Batch(stand=unknown))
+            self.ended(event, partition, Stand(NEVER_CAME.rank, event.occurred_at, NEVER_CAME.status, event.why))
+
+    def ended(self, event: Any, partition: int, stand: Stand) -> None:
+        """The end of an offer: known of the whole, and of each whom the event names, also when it was never attempted."""
+        self._batch(_key(event), partition).join(Batch(stand=stand))
+        if event.recipients:
+            self.some(event, partition, stand.rank, stand.status, stand.reason)
 
     def cancelled(self, event: e.BatchCancelled, partition: int) -> None:
         """Before it was offered that is the end; at Sinch, its reports decide."""
-        status = "sent" if event.provider_said else "cancelled"
-        self.whole_batch(event, partition, status, event.provider_said)
+        if event.provider_said:
+            self.whole_batch(event, partition, "sent", event.provider_said)
+        else:
+            self.ended(event, partition, stands("cancelled", event.occurred_at))
 
     def some(self, event: Any, partition: int, rank: int, status: str, detail: str) -> None:
         """Something of ours is known of these recipients of the offer."""
         facts, at = self._chunk(event.campaign_id, event.chunk, partition), event.occurred_at
-        fact = lattice.own(attempt=event.attempt, part=event.part, rank=rank, status=status, at=at)
+        fact = lattice.own(attempt=event.attempt, part=event.part, rank=rank, status=status, at=at if rank else "")
         for recipient in event.recipients:
             facts.raise_to(recipient, fact)
         self.noted(event, partition, detail, rank, status)
@@ -281,7 +280,7 @@ _HANDLERS: dict[type, Callable[[Changes, Any, int], None]] = {
     e.BatchAccepted: Changes.accepted,
     e.BatchInDoubt: lambda c, v, p: c.whole_batch(v, p, "in_doubt", v.why),
     e.BatchRefused: lambda c, v, p: c.whole_batch(v, p, "refused", f"{v.http_status} {v.code} {v.text}".strip()),
-    e.BatchExpired: lambda c, v, p: c.whole_batch(v, p, "expired", v.reason),
+    e.BatchExpired: lambda c, v, p: c.ended(v, p, stands("expired", v.occurred_at, v.reason)),
     e.BatchCancelled: Changes.cancelled,
     e.DoubtSettled: Changes.settled_by_hand,
     e.RecipientsSuppressed: lambda c, v, p: c.some(v, p, *_ours("suppressed"), v.reason),

@@ -55,17 +55,29 @@ def _reports(draw: st.DrawFn) -> e.AnyEvent:
 @st.composite
 def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
     chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
-    kind = draw(st.sampled_from([e.SendAttempted, e.BatchAccepted, e.BatchInDoubt, e.BatchRefused, e.BatchCancelled]))
+    kinds = (
+        e.SendAttempted,
+        e.BatchAccepted,
+        e.BatchInDoubt,
+        e.BatchRefused,
+        e.BatchCancelled,
+        e.BatchExpired,
+        e.DoubtSettled,
+    )
+    kind, verdict = draw(st.sampled_from(kinds)), draw(st.sampled_from(["accepted", "absent", "given_up"]))
+    named = draw(st.sampled_from([[], CHUNKS[chunk], CHUNKS[chunk][:1]]))
     said = draw(st.sampled_from(["", "Queued"]))
     more: dict[type, dict[str, Any]] = {
         e.SendAttempted: {"recipients": CHUNKS[chunk][:1], "sender": "1", "client_reference": "r"},
         e.BatchAccepted: {"batch_id": "01BATCH", "client_reference": "r"},
         e.BatchInDoubt: {"why": "", "client_reference": "r"},
         e.BatchRefused: {"http_status": 400, "client_reference": "r"},
-        e.BatchCancelled: {"actor": "test", "provider_said": said},
+        e.BatchCancelled: {"actor": "test", "provider_said": said, "recipients": named},
+        e.BatchExpired: {"reason": "", "recipients": named},
+        e.DoubtSettled: {"client_reference": "r", "verdict": verdict, "actor": "", "why": "", "recipients": named},
     }
     event: e.AnyEvent = kind(
-        event_id=_id(kind.__name__, chunk, attempt, at, said), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
+        event_id=_id(kind.__name__, chunk, attempt, at, said, verdict, *named), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
         attempt=attempt, **more[kind],
     )  # fmt: skip
     return event

@@ -24,6 +24,33 @@ WHOLE = {e.SendAttempted: "attempted", e.BatchAccepted: "sent", e.BatchInDoubt: 
          e.BatchCancelled: "cancelled", e.BatchExpired: "expired"}  # fmt: skip
 
 
+def ends(event: Any) -> tuple[int, str] | None:
+    """(rank, status) of the end that the event gives an offer that nobody makes (any more); None: it gives none."""
+    match event:
+        case e.BatchCancelled(provider_said=""):
+            return OURS["cancelled"].rank, "cancelled"
+        case e.BatchExpired():
+            return OURS["expired"].rank, "expired"
+        case e.DoubtSettled(verdict="given_up"):
+            return NEVER_CAME.rank, NEVER_CAME.status
+    return None
+
+
+def _whole(event: Any) -> tuple[int, str] | None:
+    """(rank, status) of what the event says of its whole offer; None: nothing."""
+    if (isinstance(event, e.BatchCancelled) and event.provider_said) or (
+        isinstance(event, e.DoubtSettled) and event.verdict == "accepted"
+    ):
+        name = "sent"
+    elif (standing := ends(event)) is not None:
+        return standing
+    elif type(event) in WHOLE:
+        name = WHOLE[type(event)]
+    else:
+        return None
+    return OURS[name].rank, name
+
+
 def _own(event: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
     """(recipient, fact) of each message that the event moves; the greatest fact wins."""
     place = (event.attempt, event.part) if hasattr(event, "attempt") else (1, "")
@@ -51,6 +78,14 @@ def _own(event: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
             yield from (
                 (r, (False, *place, s.rank, event.occurred_at, s.status, "", -1, 0, "")) for r in event.recipients
             )
+        case e.BatchCancelled() | e.BatchExpired() | e.DoubtSettled():
+            if (standing := ends(event)) is not None:
+                rank, status = standing
+                yield from (
+                    (r, (False, *place, rank, event.occurred_at, status, "", -1, 0, "")) for r in event.recipients
+                )
+            elif getattr(event, "verdict", "") == "accepted":
+                yield from ((r, nothing) for r in event.recipients)
         case e.CampaignRequested() | e.FollowUpScheduled() | e.FollowUpGivenUp():
             yield from ((r, nothing) for r in event.recipients)
         case e.SendAttempted() if event.attempt > 1 or event.part:
@@ -80,11 +115,9 @@ def statuses(events: Iterable[e.AnyEvent]) -> dict[Message, Shown]:
                     said[event.campaign_id, event.chunk, r] = max(
                         said[event.campaign_id, event.chunk, r], event.attempt
                     )
-            case _ if type(event) in WHOLE:
-                at_sinch = isinstance(event, e.BatchCancelled) and event.provider_said
-                name = "sent" if at_sinch else WHOLE[type(event)]
+            case _ if (standing := _whole(event)) is not None:
                 batch = (*chunk, event.attempt, event.part)  # type: ignore[union-attr]
-                stands = (OURS[name].rank, event.occurred_at, name)
+                stands = (standing[0], event.occurred_at, standing[1])
                 batches[batch] = max(batches.get(batch, stands), stands)
     return {m: _shown(own[m], batches, m, m in retries, scheduled[m], given_up[m]) for m in requested}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts import events as e
 from contracts.statuses import OURS
-from tests.integration.projector.reference import WHOLE, Message, Shown
+from tests.integration.projector.reference import WHOLE, Message, Shown, ends
 
 Offer = tuple[str, int, int, str]
 """(campaign_id, chunk, attempt, part)."""
@@ -25,6 +25,10 @@ def history(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, str]]:
             case e.SendAttempted() if event.attempt == 1 and not event.part:
                 pass  # the first offer of a whole chunk says nothing that its request has not said
             case e.SendAttempted() | e.RecipientsSuppressed() | e.RecipientsRefused() | e.ReportNeverCame():
+                found.update((event.campaign_id, int(r), event.event_id) for r in event.recipients)
+            case e.BatchCancelled() | e.BatchExpired() | e.DoubtSettled() if (
+                ends(event) is not None or getattr(event, "verdict", "") == "accepted"
+            ):
                 found.update((event.campaign_id, int(r), event.event_id) for r in event.recipients)
             case e.FollowUpScheduled() | e.FollowUpGivenUp():
                 found.update((event.campaign_id, int(r), event.event_id) for r in event.recipients)
@@ -47,7 +51,8 @@ def batches(events: Iterable[e.AnyEvent]) -> dict[Offer, tuple[str, str | None, 
             offer = (known.campaign_id, known.chunk, known.attempt, known.part)
             standing = (OURS[name].rank, event.occurred_at, name)
         stands[offer] = max(stands.get(offer, standing), standing)
-        sizes[offer] = max(sizes.get(offer, 0), len(getattr(event, "recipients", ())))
+        asked = event.recipients if isinstance(event, e.CampaignRequested | e.SendAttempted) else ()
+        sizes[offer] = max(sizes.get(offer, 0), len(asked))
         ids[offer] = max(ids.get(offer, ""), getattr(event, "batch_id", ""))
     return {offer: (standing[2], ids[offer] or None, sizes[offer]) for offer, standing in stands.items()}
 

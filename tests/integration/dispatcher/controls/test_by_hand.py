@@ -124,7 +124,7 @@ async def test_only_one_of_two_operators_settles(patient: Whole) -> None:
     reference, ledger, said = await in_doubt(patient), ByHand(patient.pool), list[str]()
 
     async def settle(verdict: Verdict) -> object:
-        async def say() -> None:
+        async def say(_named: list[str]) -> None:
             said.append(verdict.value)
 
         return await ledger.settle(reference, verdict, "", say)
@@ -138,7 +138,7 @@ async def test_an_unsaid_verdict_changes_nothing(patient: Whole) -> None:
     """When the log does not take it, the row stays in doubt."""
     reference = await in_doubt(patient)
 
-    async def say() -> None:
+    async def say(_named: list[str]) -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):

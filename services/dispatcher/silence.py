@@ -45,9 +45,14 @@ FROM due JOIN dispatch.campaigns c USING (campaign_id)
 WHERE b.campaign_id = due.campaign_id AND b.chunk = due.chunk AND b.attempt = due.attempt AND b.part = due.part
 RETURNING b.campaign_id::text, b.chunk, b.attempt, b.part, b.batch_id,
           extract(epoch FROM now() - b.accepted_at)::float8 AS age,
-          (SELECT l.settled >= l.members FROM live.batches l WHERE l.campaign_id = b.campaign_id AND l.chunk = b.chunk
-           AND l.attempt = b.attempt AND l.part = b.part) AS complete
+          EXISTS (SELECT FROM live.batches l WHERE l.campaign_id = b.campaign_id AND l.chunk = b.chunk
+                  AND l.attempt = b.attempt AND l.part = b.part AND l.recipients > 0 AND l.settled >= l.members)
+          AND EXISTS (SELECT FROM live.batches l WHERE l.campaign_id = b.campaign_id AND l.chunk = b.chunk
+                      AND l.members > 0) AS complete
 """
+"""Complete: every message that is in the offer now has a report that settles it, and the tables know the offer (its
+`recipients`) and the chunk's request. Every requested message is in some offer of its chunk, so a chunk without a member
+was not requested yet, as far as they know: they are behind, and 0 of 0 means nothing."""
 
 SHOWN = """
 SELECT m.recipient::text, m.attempt, m.provider_status FROM live.messages m

@@ -10,7 +10,7 @@ from infra.postgres.pool import Pool
 from infra.process.world import iso
 from infra.sinch.simulator.rules import decode_rules
 from tests.integration.dispatcher.controls.whole import CHUNK, Whole, whole
-from tests.integration.dispatcher.parts import NUMBERS, Parts, dispatching
+from tests.integration.dispatcher.parts import CAMPAIGN, NUMBERS, Parts, dispatching
 from tests.reading import events_of
 from tests.waiting import until
 
@@ -94,3 +94,19 @@ async def test_looking_again_and_again_says_nothing_twice(kafka: KafkaConnection
     assert {event.source for event in said} == {"pull"}
     once = {(recipient, status): 1 for recipient in recipients for status in ("Dispatched", "Delivered")}
     assert Counter((event.recipient, event.status) for event in said) == once
+
+
+async def test_tables_that_do_not_know_the_request_yet_do_not_end_the_look(these: Parts) -> None:
+    """They have the batch and none of its members: 0 of 0 is not all; the reports that are missing are still fetched."""
+    await these.rules(callbacks={"drop": 1.0}, delays={"final": {"min": 0.1, "max": 0.1}})
+    build = "build_1.batches (campaign_id, chunk, attempt, part, requested, rank, status, reason, batch_id, recipients"
+    behind = f"INSERT INTO {build}, members, queued, dispatched, unrecognised, settled) "
+    await these.ledger.execute(behind + "VALUES ($1, 0, 1, '', false, 4, 'sent', '', 'b', 2, 0, 0, 0, 0, 0)", CAMPAIGN)
+    await these.ask(NUMBERS[:2])
+    async with dispatching(these, pull_after_silence=0.5):
+
+        async def pulled() -> bool:
+            reports = await these.events(DeliveryReported, topics.DELIVERY_REPORTS)
+            return {r.recipient for r in reports if r.source == "pull" and r.status == "Delivered"} == set(NUMBERS[:2])
+
+        await until(pulled, "the reports are fetched", within=40.0)

@@ -82,7 +82,7 @@ async def test_expire_at_reaches_them_however_long_ago_it_was(system: Whole, kin
 
 async def test_follow_ups_that_wait_are_given_up_with_their_campaign(system: Whole, kafka: KafkaConnection) -> None:
     """An hour before their time: said in the log, and the failures are final."""
-    fault: dict[str, Any] = {"fates": [{"code": 408, "share": 1.0}]}
+    fault: dict[str, Any] = {"fates": [{"code": 404, "share": 1.0}]}
     system.simulator.plan.follow(decode_rules(str(fault).replace("'", '"').encode()))
     campaign_id, recipients = await system.request(chunks=1, retry_delays=[3600])
 

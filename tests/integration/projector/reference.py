@@ -20,7 +20,7 @@ class Shown(NamedTuple):
     final: bool
 
 
-WHOLE = {e.SendAttempted: "attempted", e.BatchAccepted: "sent", e.BatchInDoubt: "in_doubt", e.BatchRefused: "refused",
+WHOLE: dict[Any, str] = {e.SendAttempted: "attempted", e.BatchAccepted: "sent", e.BatchInDoubt: "in_doubt", e.BatchRefused: "refused",
          e.BatchCancelled: "cancelled", e.BatchExpired: "expired"}  # fmt: skip
 
 

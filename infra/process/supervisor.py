@@ -87,12 +87,15 @@ class Supervisor:
             raise TimeoutError(f"not ready within {within:g} s: {late}; its log says more") from None
 
     async def _until_all_ready(self, session: aiohttp.ClientSession) -> None:
+        failed: ProgramFailed | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for program in self._programs:
                     group.create_task(self._until_ready(session, program))
         except* ProgramFailed as failures:
-            raise failures.exceptions[0] from None
+            failed = _first(failures)
+        if failed is not None:
+            raise failed  # outside of `except*`, where Python before 3.11.4 would put it into a group again
 
     async def stop(self, within: float) -> None:
         """Stop all at once; what still runs after `within` seconds is killed."""
@@ -150,3 +153,9 @@ class Supervisor:
                 return response.status < SERVER_ERROR
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+def _first(group: BaseExceptionGroup[ProgramFailed]) -> ProgramFailed:
+    """The first failure, however deep it lies."""
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found

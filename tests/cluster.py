@@ -1,6 +1,7 @@
 """Three brokers of a test's own: each can be frozen, killed and started again."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -8,12 +9,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import TOPICS
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.embedded import EmbeddedKafka, Node
 from infra.kafka.provision import provision
+from infra.kafka.safety import topic_configs
 from infra.process.ports import free_port
+from tests.waiting import until
 
 NODES = 3
 
@@ -22,6 +26,7 @@ class Cluster:
     """Three nodes, each a broker and a controller; replication 3, two must have a record before it counts."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         controllers: dict[int, int] = {}
         while len(controllers) < NODES:
             if (port := free_port()) not in controllers.values():
@@ -71,10 +76,23 @@ class Cluster:
         leaders = {found["partition"]: int(found["leader"]) for found in described[0]["partitions"]}
         return leaders[partition]
 
-    async def controller(self) -> int:
-        """The node that the brokers name as their controller."""
+    async def active_controller(self) -> int:
+        """The node that leads the controllers; the one that brokers name is any of them."""
+        states = [
+            json.loads(path.read_text()) for path in self._home.glob("kafka-*/data/__cluster_metadata-0/quorum-state")
+        ]
+        return int(max(states, key=lambda state: state["leaderEpoch"])["leaderId"])
+
+    async def configure(self, topic: str, setting: str, value: str) -> None:
+        """Change one setting of a topic; comes back when the brokers say so."""
+        name = self.connection.topic(topic)
         async with self._admin() as admin:
-            return int((await admin.describe_cluster())["controller_id"])
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {setting: value})])
+
+            async def is_set() -> bool:
+                return (await topic_configs(admin, [name]))[name].get(setting) == value
+
+            await until(is_set, f"{setting} is {value}")
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from contracts.topics import TOPICS, Topic
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_within
 from infra.kafka.errors import LogUnavailable, TopicRefused
+from infra.kafka.safety import dangers, topic_configs
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ async def provision(
             await admin.start()
             created = await _create(admin, new)
             described = await _described(admin, list(wanted))
-            found = await _configured(admin, list(wanted))
+            found = await topic_configs(admin, list(wanted))
     except (KafkaError, OSError) as error:  # TimeoutError included
         raise LogUnavailable(f"topics not provisioned at {connection.bootstrap_servers}: {error!r}") from error
     finally:
@@ -63,6 +63,7 @@ async def provision(
     for name, topic in wanted.items():
         drift += _shape_drift(name, topic, replication_factor, described[name])
         drift += _config_drift(name, configs[name], found.get(name, {}))
+        drift += dangers(name, min(len(partition["replicas"]) for partition in described[name]), found.get(name, {}))
     log.info("topics_provisioned", created=len(created), drift=len(drift))
     return Provisioned(tuple(created), tuple(drift))
 
@@ -75,6 +76,7 @@ def _configs(topic: Topic, min_insync_replicas: int) -> dict[str, str]:
         "compression.type": "producer",  # as they were written: a broker's codec costs it and every reader
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(min_insync_replicas),
+        "unclean.leader.election.enable": "false",
     }
 
 
@@ -101,15 +103,6 @@ async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, 
         if all(found.get(name) for name in names):
             return found
         await asyncio.sleep(POLL_SECONDS)
-
-
-async def _configured(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    return {
-        name: {entry[0]: entry[1] for entry in entries}
-        for answer in answers
-        for _, _, _, name, entries in answer.resources
-    }
 
 
 def _shape_drift(

@@ -11,7 +11,8 @@ from infra.kafka.errors import LogUnavailable
 
 async def check_reachable(connection: KafkaConnection, *, within: float = 2.0) -> None:
     """Connect anew and ask for the cluster's metadata. Raises LogUnavailable when no broker answers in time."""
-    client = AIOKafkaClient(**connection.client_arguments(), client_id="readiness")
+    each = int(within * 1000 / (connection.bootstrap_servers.count(",") + 1))  # a frozen one must not take all of it
+    client = AIOKafkaClient(**connection.client_arguments(), client_id="readiness", request_timeout_ms=each)
     try:
         async with asyncio.timeout(within):
             await client.bootstrap()

@@ -9,7 +9,7 @@ from contracts.http.campaigns import BannerAnswer
 from contracts.identity import pseudonym
 from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.log import Appender
-from infra.kafka.reachable import check_reachable
+from infra.kafka.safety import kafka_check
 from infra.postgres.pool import Patience, create_pool
 from infra.postgres.ready import postgres_check
 from infra.postgres.standing import Standing
@@ -54,7 +54,7 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     add_docs(app)
     checks = readiness_of(app)
     checks["postgres"] = postgres_check(dsn)
-    checks["kafka"] = lambda: check_reachable(kafka)
+    checks["kafka"] = kafka_check(kafka, world.clock)
     standing = Standing(dsn)
     app[NOTES] = standing.as_notes
     app.cleanup_ctx.append(lambda _: _looking(standing, world))

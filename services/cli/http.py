@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from infra.kafka.connection import connection_from
-from infra.kafka.reachable import check_reachable
+from infra.kafka.safety import kafka_check
 from infra.postgres.ready import postgres_check
 from infra.postgres.standing import Standing
 from infra.process.health import NOTES, add_health_routes, readiness_of, serving
@@ -62,7 +62,7 @@ def with_health(work: Work) -> Work:
         assert settings.database_url is not None
         checks, kafka = readiness_of(app), connection_from(settings)
         checks["postgres"] = postgres_check(settings.database_url.get_secret_value())
-        checks["kafka"] = lambda: check_reachable(kafka)
+        checks["kafka"] = kafka_check(kafka, world.clock)
         standing = Standing(settings.database_url.get_secret_value())
         app[NOTES] = standing.as_notes
         async with (

@@ -11,7 +11,7 @@ from contracts.consent import Keywords
 from contracts.identity import pseudonym
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender
-from infra.kafka.reachable import check_reachable
+from infra.kafka.safety import kafka_check
 from infra.process.health import readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
@@ -59,7 +59,7 @@ async def _lifetime(
         log_callback=access_line(settings),
         counting=counting,
     )
-    readiness_of(app)["kafka"] = lambda: check_reachable(kafka)
+    readiness_of(app)["kafka"] = kafka_check(kafka, world.clock)
     async with world.tasks.running("webhook_metrics", _keep_up(counting, accepted, world)):
         yield
     await appender.stop()

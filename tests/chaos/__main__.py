@@ -1,4 +1,7 @@
-"""`python -m tests.chaos --runs 1000 --first 0`: the night's run. Exit code 1 when any run was not exactly once."""
+"""`python -m tests.chaos --runs 1000 --first 0`: the night's run; `--name brokers`: three brokers are harmed.
+
+Exit code 1 when any run was not exactly once.
+"""
 
 import argparse
 import asyncio
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from infra.kafka.embedded import EmbeddedKafka
 from infra.postgres.embedded import EmbeddedPostgres
+from tests.chaos import brokers
 from tests.chaos.judge import Verdict
 from tests.chaos.many import run_many
 from tests.places import make_template
@@ -37,7 +41,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--name", choices=["crashes", "brokers"], default="crashes")
     given = parser.parse_args()
+    if given.name == "brokers":
+        return 0 if asyncio.run(brokers.run()) else 1
     verdicts = asyncio.run(many(given.first, given.runs))
     bad = [verdict.seed for verdict in verdicts if not verdict.good]
     deaths, doubts = sum(v.deaths for v in verdicts), sum(v.doubts for v in verdicts)

@@ -1,22 +1,23 @@
 """Three brokers, one of them frozen, killed or alone, under load: what was acknowledged is there, at its place, once."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from contracts import topics
-from infra.kafka.log import Appender, Entry, KafkaConnection, LogUnavailable, Partition, Position, Scanner, scan
+from infra.kafka.log import Appender, Entry, LogUnavailable, Partition, Scanner
+from infra.kafka.provision import provision
+from infra.kafka.safety import kafka_check
+from infra.process.health import NotReady
 from infra.process.world import World
+from tests.chaos.load import Load, found_of
 from tests.cluster import Cluster
 
 pytestmark = pytest.mark.faults
 
 TOPIC = topics.DELIVERY_REPORTS
-WRITERS = 24
-PAUSE_SECONDS = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -28,62 +29,16 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
     await cluster.stop()
 
 
-class Load:
-    """Writers that append one record after the other, each again until it is acknowledged, as Sinch repeats."""
-
-    def __init__(self, appender: Appender, name: str) -> None:
-        self._appender = appender
-        self._name = name
-        self._ending = False
-        self.acknowledged: dict[str, Position] = {}
-        self.worst = 0.0
-        self.failures = 0
-
-    async def during(self, harm: Callable[[], Awaitable[None]]) -> None:
-        """Append while `harm` runs, and until everything begun is acknowledged."""
-        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
-            for number in range(WRITERS):
-                group.create_task(self._write(number))
-            await harm()
-            self._ending = True
-
-    async def _write(self, writer: int) -> None:
-        loop, number = asyncio.get_running_loop(), 0
-        while not self._ending:
-            value, began = f"{self._name}.{writer}.{number}", loop.time()
-            self.acknowledged[value] = await self._until_acknowledged(value)
-            self.worst = max(self.worst, loop.time() - began)
-            number += 1
-            await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _until_acknowledged(self, value: str) -> Position:
-        while True:
-            try:
-                return await self._appender.append(Entry(TOPIC, value, value.encode()))
-            except LogUnavailable:
-                self.failures += 1
-                await asyncio.sleep(0.5)
-
-    async def judge(self, kafka: KafkaConnection) -> float:
-        """Nothing lost, nothing elsewhere than was said; gives the records in the log for each acknowledged one."""
-        places: dict[Position, str] = {}
-        async for batch in scan(kafka, [TOPIC]):
-            for at, records in batch.items():
-                for record in records:
-                    value = (record.value or b"").decode()
-                    if value.startswith(f"{self._name}."):
-                        places[Position(TOPIC, at.partition, record.offset)] = value
-        wrong = {value for value, position in self.acknowledged.items() if places.get(position) != value}
-        assert set(self.acknowledged) <= set(places.values()), "acknowledged and lost"
-        assert not wrong, f"{len(wrong)} stand elsewhere than was said"
-        return sum(Counter(places.values()).values()) / len(self.acknowledged)
+def entry(name: str) -> Entry:
+    """A record that says its name."""
+    return Entry(TOPIC, name, name.encode())
 
 
 async def test_a_frozen_leader_holds_nothing_for_long(cluster: Cluster, world: World) -> None:
     """The leader of partitions frozen for 12 s: no append waits for 6 s, readers go on, hardly a record stands twice."""
     appender = Appender(cluster.connection, world, name="frozen")
     await appender.start()
-    load = Load(appender, "frozen")
+    load = Load(appender, entry, "frozen")
     frozen = await cluster.leader(TOPIC)
 
     async def harm() -> None:
@@ -95,19 +50,19 @@ async def test_a_frozen_leader_holds_nothing_for_long(cluster: Cluster, world: W
 
     await load.during(harm)
     await appender.stop()
-    ratio = await load.judge(cluster.connection)
-    print(
-        f"frozen: {len(load.acknowledged)} acknowledged, worst {load.worst:.1f} s, {load.failures} failed, ratio {ratio:.3f}"
-    )
+    found = await found_of(load, cluster.connection, TOPIC)
+    print(found, f"worst {load.worst:.1f} s, {load.failures} failed")
+    assert found.acknowledged > 100
+    assert (found.lost, found.elsewhere) == (0, 0)
     assert load.worst < 6.0
-    assert ratio < 1.05
+    assert found.ratio < 1.05
 
 
 async def test_a_killed_leader_loses_nothing(cluster: Cluster, world: World) -> None:
     """The leader killed and started again: what was acknowledged is there, where it was said to be."""
     appender = Appender(cluster.connection, world, name="killed")
     await appender.start()
-    load = Load(appender, "killed")
+    load = Load(appender, entry, "killed")
     killed = await cluster.leader(TOPIC)
 
     async def harm() -> None:
@@ -118,11 +73,11 @@ async def test_a_killed_leader_loses_nothing(cluster: Cluster, world: World) -> 
 
     await load.during(harm)
     await appender.stop()
-    ratio = await load.judge(cluster.connection)
-    print(
-        f"killed: {len(load.acknowledged)} acknowledged, worst {load.worst:.1f} s, {load.failures} failed, ratio {ratio:.3f}"
-    )
-    assert ratio < 1.05
+    found = await found_of(load, cluster.connection, TOPIC)
+    print(found, f"worst {load.worst:.1f} s, {load.failures} failed")
+    assert found.acknowledged > 100
+    assert (found.lost, found.elsewhere) == (0, 0)
+    assert found.ratio < 1.05
 
 
 async def test_a_reader_leaves_a_frozen_leader(cluster: Cluster, world: World) -> None:
@@ -151,3 +106,22 @@ async def test_a_reader_leaves_a_frozen_leader(cluster: Cluster, world: World) -
         finally:
             cluster.thaw(frozen)
     await appender.stop()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "good"),
+    [("min.insync.replicas", "1", "2"), ("unclean.leader.election.enable", "true", "false")],
+)
+async def test_topics_that_may_lose_records_are_refused(
+    cluster: Cluster, world: World, setting: str, value: str, good: str
+) -> None:
+    """`/readyz` and `heliograph topics` name the setting and what to set."""
+    await kafka_check(cluster.connection, world.clock)()
+    await cluster.configure(TOPIC, setting, value)
+    try:
+        with pytest.raises(NotReady, match=rf"{TOPIC} has {setting}={value}.*Set {setting}={good}"):
+            await kafka_check(cluster.connection, world.clock)()
+        told = await provision(cluster.connection, replication_factor=3, min_insync_replicas=2)
+        assert any(f"Set {setting}={good}" in sentence for sentence in told.drift)
+    finally:
+        await cluster.configure(TOPIC, setting, good)

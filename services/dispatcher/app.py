@@ -102,7 +102,9 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     )
     for name, loop in loops:
         await stack.enter_async_context(world.tasks.running(name, _once(ledger.fenced, loop)))
-    for name, loop in (("dispatch", dispatch.run()), ("watch", Watch(pool, world).run())):
+    for name, loop in (
+        ("dispatch", dispatch.run()), ("watch", Watch(pool, world).run()), ("owner", ledger.run()),
+    ):  # fmt: skip
         await stack.enter_async_context(world.tasks.running(name, loop))
     stack.push_async_callback(dispatch.drain)
 

@@ -28,6 +28,12 @@ IN_ORDER = dict.fromkeys(
 
 Ends = Mapping[Partition, int]
 """Where partitions of the log end: the next offset to be written."""
+
+
+class OwnerLost(Exception):  # noqa: N818 - named by what it says
+    """Our session has ended, and with it the lock that says that we live: to others our rows are abandoned."""
+
+
 OPTED_OUT = "opted out"
 DECIDED_SINCE = "the reply that this would confirm is not the last decision about the number"
 
@@ -99,6 +105,8 @@ class Ledger:
         self.fenced = asyncio.Event()
         """Set once this ledger holds what the log held when it was opened. Whoever offers or ends anything waits for it."""
         self._claiming = asyncio.Lock()
+        self._lost = asyncio.Event()
+        session.add_termination_listener(lambda _: self._lost.set())
         self._opt_outs = OptOuts()
         self.owner = owner
 
@@ -125,6 +133,11 @@ class Ledger:
 
     OWNS = "SELECT EXISTS (SELECT FROM dispatch.batches WHERE state = 'attempting' AND owner = $1)"
     TRY = "SELECT pg_try_advisory_lock($1, $2)"
+
+    async def run(self) -> None:
+        """Wait for the end of our session, of whatever kind, and raise OwnerLost: only a new owner can go on."""
+        await self._lost.wait()
+        raise OwnerLost("the session that says that this dispatcher lives was ended")
 
     async def close(self) -> None:
         """Give the lock back: what is still attempting is in doubt from now on."""
@@ -279,15 +292,16 @@ class Ledger:
     JOIN dispatch.batches b USING (campaign_id, chunk, attempt, part)
     JOIN dispatch.campaigns c USING (campaign_id)
     WHERE b.state = 'attempting' AND b.owner = $5 AND NOT c.paused AND NOT c.cancelled
+      AND (SELECT NOT pg_try_advisory_xact_lock_shared($6, $5))
     """
 
     async def may_go(self, references: Sequence[Reference]) -> dict[Reference, bool]:
         """The guard of last resort, right before the POST.
 
-        Missing: paused, cancelled or no longer ours. False: another offer to one of these recipients was made or is
+        Missing: paused, cancelled or no longer ours, as when our lock is to be had. False: another offer to one of these recipients was made or is
         under way that no policy asked for: this must never be sent.
         """
-        rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner)
+        rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner, OWNERS)
         return {reference_of(r): r["fits"] for r in rows}
 
 

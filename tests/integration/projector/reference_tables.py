@@ -1,5 +1,6 @@
 """The other tables in plain Python, beside `reference.py`'s messages: history, batches, campaigns, consent, replies, orphans."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -123,21 +124,31 @@ def orphans(events: Iterable[e.AnyEvent]) -> set[str]:
     return alone - {r.event_id for r in reports if r.campaign_id is not None}
 
 
-def incidents(events: Iterable[e.AnyEvent]) -> set[tuple[str, int, int, int]]:
-    """(campaign_id, recipient, attempt, later attempt) of which both were reported, and no follow-up lies between."""
-    reported: dict[tuple[str, int], set[int]] = {}
-    scheduled: dict[tuple[str, int], set[int]] = {}
+def incidents(events: Sequence[e.AnyEvent]) -> set[tuple[str, int, int, int]]:
+    """(campaign_id, recipient, attempt, the next one) of which both were reported, and no follow-up lies between.
+
+    An attempt counts when it is the first or the log says that it was made; two that are one batch at Sinch are one send.
+    """
+    made, ids = set[Offer](), dict[Offer, str]()
+    reported: dict[tuple[str, int, str], set[int]] = {}
+    scheduled: dict[tuple[str, int, str], set[int]] = {}
     for event in events:
         match event:
-            case e.DeliveryReported(campaign_id=str(campaign), attempt=int(attempt)):
-                reported.setdefault((campaign, int(event.recipient)), set()).add(attempt)
+            case e.SendAttempted() | e.BatchAccepted():
+                offer = (event.campaign_id, event.chunk, event.attempt, event.part)
+                made.add(offer)
+                ids[offer] = max(ids.get(offer, ""), getattr(event, "batch_id", ""))
+            case e.DeliveryReported(campaign_id=str(campaign), chunk=int(chunk), attempt=int(attempt)):
+                reported.setdefault((campaign, chunk, event.recipient), set()).add(attempt)
             case e.FollowUpScheduled():
                 for r in event.recipients:
-                    scheduled.setdefault((event.campaign_id, int(r)), set()).add(event.attempt)
-    return {
-        (*whom, first, second)
-        for whom, attempts in reported.items()
-        for first in attempts
-        for second in attempts
-        if first < second and not any(first <= n < second for n in scheduled.get(whom, ()))
-    }
+                    scheduled.setdefault((event.campaign_id, event.chunk, r), set()).add(event.attempt)
+    found = set()
+    for (campaign, chunk, who), attempts in reported.items():
+        known = sorted(n for n in attempts if n == 1 or (campaign, chunk, n, "") in made)
+        for first, second in itertools.pairwise(known):
+            one, other = (ids.get((campaign, chunk, n, ""), "") for n in (first, second))
+            followed = any(first <= n < second for n in scheduled.get((campaign, chunk, who), ()))
+            if not followed and not (one and one == other):
+                found.add((campaign, int(who), first, second))
+    return found

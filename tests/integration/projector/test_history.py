@@ -30,6 +30,20 @@ def _followed(kind: Any, attempt: int, **more: str) -> Any:
     )  # fmt: skip
 
 
+def _offered(*attempts: int, batch: str = "") -> list[e.AnyEvent]:
+    """These attempts were made, and accepted: each as a batch of its own, or all as one."""
+    place: dict[str, Any] = {"occurred_at": MOMENTS[0], "campaign_id": CAMPAIGN, "chunk": 0, "client_reference": "r"}
+    made = [
+        e.SendAttempted(event_id=derived_id("made", n), attempt=n, recipients=[WHO], sender="1", **place)
+        for n in attempts
+    ]
+    taken = [
+        e.BatchAccepted(event_id=derived_id("taken", n), attempt=n, batch_id=batch or f"01B{n}", **place)
+        for n in attempts
+    ]
+    return [*made, *taken]
+
+
 @pytest.mark.parametrize(
     ("reports", "marks"),
     [
@@ -55,21 +69,36 @@ async def test_losers_are_marked(store: Store, reports: list[e.AnyEvent], marks:
 @pytest.mark.parametrize(
     ("events", "incidents"),
     [
-        ([_report("Queued", 0, 1), _report("Delivered", 1, 2)], [("DuplicateSend", WHO, 1, 2)]),
-        (
-            [_report("Failed", 0, 1, 404), _followed(e.FollowUpScheduled, 1, due_at=MOMENTS[3]), _report("Delivered", 1, 2)],
-            [],
-        ),
-        ([_report("Delivered", 1, 2)], []),
+        ([*_offered(1, 2), _report("Queued", 0, 1), _report("Delivered", 1, 2)], [("DuplicateSend", WHO, 1, 2)]),
         (
             [
-                _report("Failed", 0, 1, 404), _followed(e.FollowUpScheduled, 1, due_at=MOMENTS[3]),
+                *_offered(1, 2), _report("Failed", 0, 1, 404), _followed(e.FollowUpScheduled, 1, due_at=MOMENTS[3]),
+                _report("Delivered", 1, 2),
+            ],
+            [],
+        ),
+        ([*_offered(1, 2), _report("Delivered", 1, 2)], []),
+        (
+            [
+                *_offered(1, 2, 3), _report("Failed", 0, 1, 404), _followed(e.FollowUpScheduled, 1, due_at=MOMENTS[3]),
                 _report("Queued", 1, 2), _report("Delivered", 2, 3),
             ],
             [("DuplicateSend", WHO, 2, 3)],
         ),
+        ([_report("Queued", 0, 1), _report("Delivered", 1, 9999)], []),
+        ([*_offered(1, 2, batch="01ONE"), _report("Queued", 0, 1), _report("Delivered", 1, 2)], []),
+        (
+            [
+                *_offered(1, 2), _report("Queued", 0, 1), _report("Failed", 1, 2, 404),
+                _followed(e.FollowUpScheduled, 2, due_at=MOMENTS[3]),
+            ],
+            [("DuplicateSend", WHO, 1, 2)],
+        ),
     ],
-    ids=["absent after all", "follow-up", "only the second", "a follow-up that was absent"],
+    ids=[
+        "absent after all", "follow-up", "only the second", "a follow-up that was absent", "an attempt that nobody made",
+        "one batch at Sinch", "the second is to be followed up",
+    ],
 )  # fmt: skip
 async def test_reports_under_two_attempts_are_an_incident_unless_followed_up(
     store: Store, events: list[e.AnyEvent], incidents: list[tuple[object, ...]], backwards: bool

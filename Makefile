@@ -39,7 +39,7 @@ check: $(VENV)/.dev  ## Lint, format, types, layers, contracts, migrations, docs
 bench: $(VENV)/.dev  ## Run the benchmarks (NAME=webhook for one)
 	$(BIN)/python -m tests.bench $(NAME)
 
-chaos: $(VENV)/.dev  ## Crash runs of the dispatcher (RUNS=200, from seed FIRST=0); NAME=brokers: three brokers harmed
+chaos: $(VENV)/.dev  ## Crash runs of the dispatcher (RUNS=200, from seed FIRST=0); NAME=brokers: three brokers harmed; NAME=starts: parts of `run` killed
 	$(BIN)/python -m tests.chaos --runs $(RUNS) --first $(FIRST) $(if $(NAME),--name $(NAME))
 
 clean:  ## Remove the data of `make run` (.heliograph) and caches

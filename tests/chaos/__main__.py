@@ -1,6 +1,7 @@
-"""`python -m tests.chaos --runs 1000 --first 0`: the night's run; `--name brokers`: three brokers are harmed.
+"""`python -m tests.chaos --runs 1000 --first 0`: the night's run; `--name brokers`, `--name starts` harm something else.
 
-Exit code 1 when any run was not exactly once.
+`brokers`: three brokers; `starts`: each part of `heliograph run`, in each second of its start. Exit code 1 when any run
+was not exactly once, or did not come to a good end.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from infra.postgres.embedded import EmbeddedPostgres
 from tests.chaos import brokers
 from tests.chaos.judge import Verdict
 from tests.chaos.many import run_many
+from tests.e2e import starts
 from tests.places import make_template
 
 
@@ -41,10 +43,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--name", choices=["crashes", "brokers"], default="crashes")
+    parser.add_argument("--name", choices=["crashes", "brokers", "starts"], default="crashes")
     given = parser.parse_args()
     if given.name == "brokers":
         return 0 if asyncio.run(brokers.run()) else 1
+    if given.name == "starts":
+        return asyncio.run(starts.run())
     verdicts = asyncio.run(many(given.first, given.runs))
     bad = [verdict.seed for verdict in verdicts if not verdict.good]
     deaths, doubts = sum(v.deaths for v in verdicts), sum(v.doubts for v in verdicts)

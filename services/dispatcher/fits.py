@@ -5,17 +5,19 @@ Reports are hardly looked at, because there is one a message: nothing but the da
 
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, get_args
 
 from contracts import events as e
 from contracts.codes import OPTED_OUT
 from contracts.events import AnyEvent
-from contracts.events.base import is_id, is_moment
+from contracts.events.base import is_id, is_moment, unsound
 
 MOST_CHUNKS = 1_000_000  # a reference has six digits for a chunk
 MOST_RECIPIENTS = 1_000  # of one request to Sinch
 MOST_ATTEMPTS = 1_000_000  # one more is offered every minute at most
 MOST_CLAIMS = 10**12
+LONGEST_ID = 512  # characters, of four bytes at most: a row of an index holds 2,704
 EARLIEST = "1970"
 LATEST = "9000"
 """Years of a moment that something is added to or taken from: Python's end with 9999 and begin with 1."""
@@ -25,6 +27,9 @@ _PART = re.compile(r"[ab]{0,20}")
 
 def misfit(event: AnyEvent) -> str | None:
     """What is wrong with it, without personal data; None: nothing."""
+    campaign_id = getattr(event, "campaign_id", None)
+    if campaign_id is not None and not _is_usual(campaign_id):
+        return "campaign_id is not a UUID in its usual form"
     find = _FINDERS.get(type(event))
     if find is None or (isinstance(event, e.DeliveryReported) and event.code not in OPTED_OUT):
         return None
@@ -32,8 +37,6 @@ def misfit(event: AnyEvent) -> str | None:
         return "event_id is not a UUID"
     if not is_moment(event.occurred_at):
         return "occurred_at is not a moment"
-    if not is_id(getattr(event, "campaign_id", None) or event.event_id):
-        return "campaign_id is not a UUID"
     wrong: str | None = find(event)
     return wrong
 
@@ -52,16 +55,35 @@ def _request(event: e.CampaignRequested) -> str | None:
     return _moments(send_at=event.send_at, expire_at=event.expire_at)
 
 
-def _attempt(event: e.SendAttempted) -> str | None:
+@lru_cache(maxsize=4_096)
+def _is_usual(campaign_id: str) -> bool:
+    """Whether the database would write it so: what it gives back is looked up by it."""
+    return is_id(campaign_id) and campaign_id == campaign_id.lower()
+
+
+def misfit_waiting(event: AnyEvent) -> str | None:
+    """What is wrong with a fact that is kept until its chunk comes: refused then, it would take the chunk with it."""
+    if isinstance(event, e.DeliveryReported | e.BatchReported):
+        return unsound(event) or _offer(event)
+    return misfit(event)
+
+
+def _offer(event: Any) -> str | None:
+    """What says something of an offer."""
     if not (0 <= event.chunk < MOST_CHUNKS and 1 <= event.attempt <= MOST_ATTEMPTS and _PART.fullmatch(event.part)):
         return "it is no offer of ours: chunk, attempt or part are out of bounds"
-    if not 1 <= event.claim <= MOST_CLAIMS:
-        return f"claim {event.claim} is out of bounds"
-    if not all(_is_number(recipient) for recipient in event.recipients):
+    texts = [text for name in event.__struct_fields__ if isinstance(text := getattr(event, name), str)]
+    if any("\0" in text for text in texts) or len(getattr(event, "batch_id", "")) > LONGEST_ID:
+        return "a text of it is none that the database takes"
+    if not all(_is_number(recipient) for recipient in getattr(event, "recipients", ())):
         return "a recipient is not a phone number"
     if not EARLIEST <= event.occurred_at[:4] < LATEST:
         return "occurred_at is not in these centuries"
-    return None
+    return _moments(due_at=getattr(event, "due_at", None))
+
+
+def _attempt(event: e.SendAttempted) -> str | None:
+    return _offer(event) if 1 <= event.claim <= MOST_CLAIMS else f"claim {event.claim} is out of bounds"
 
 
 def _consent(event: e.ConsentEvent) -> str | None:
@@ -91,7 +113,7 @@ def _moments(**moments: str | None) -> str | None:
     return f"{wrong[0]} is not a moment" if wrong else None
 
 
-_FINDERS: dict[type, Callable[[Any], str | None]] = {
+_FINDERS: dict[type, Callable[[Any], str | None]] = dict.fromkeys(get_args(e.DispatchEvent), _offer) | {
     e.CampaignRequested: _request,
     e.SendAttempted: _attempt,
     e.CampaignPaused: _decision,

@@ -6,6 +6,7 @@ from contracts.events import decode
 from contracts.identity import Reference
 from infra.kafka.records import Partition
 from infra.postgres.pool import Connection
+from services.dispatcher.fits import misfit_waiting
 from services.dispatcher.from_log.facts import ChunkKey, Fact, Standing, reference_in
 from services.dispatcher.keys import columns
 
@@ -43,7 +44,10 @@ SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::uuid[], $5::in
 
 
 async def keep(connection: Connection, facts: Sequence[Fact]) -> None:
-    """These wait for what they are about."""
+    """These wait for what they are about. ValueError for one that could not be applied then."""
+    for fact in facts:
+        if (wrong := misfit_waiting(fact.event)) is not None:
+            raise ValueError(wrong)
     if facts:
         await connection.execute(
             KEEP,

@@ -8,11 +8,13 @@ import pytest
 
 from contracts import topics
 from contracts.events import (
+    BatchAccepted,
     BatchReported,
     CampaignRequested,
     DeadLetter,
     DeliveryReported,
     Event,
+    FollowUpScheduled,
     RecipientOptedOut,
     SendAttempted,
     decode,
@@ -143,6 +145,29 @@ async def test_a_stop_that_was_sent_to_an_endless_number_is_confirmed(these: Par
     assert await these.sent() == {NUMBERS[0]: 1}
     (asked,) = await these.events(CampaignRequested, topics.CAMPAIGN_REQUESTS)
     assert asked.sender is None
+
+
+async def test_a_bad_fact_that_waits_for_its_chunk_does_not_take_it_along(these: Parts) -> None:
+    """It came first, and would be applied when the chunk comes: it is the dead letter, and the chunk is sent."""
+    place: dict[str, Any] = {"campaign_id": CAMPAIGN, "chunk": 0, "attempt": 1}
+    early: list[tuple[str, Event]] = [
+        (topics.DISPATCHES, FollowUpScheduled(event_id=derived_id("e1"), occurred_at=NOW, recipients=[NUMBERS[0]],
+                                              due_at="x" * 24, **place)),
+        (topics.DISPATCHES, BatchAccepted(event_id=derived_id("e2"), occurred_at=NOW, client_reference="r",
+                                          batch_id=ENDLESS, **place)),
+        (topics.DELIVERY_REPORTS, report("e3", occurred_at="x" * 24, **place)),
+        (topics.DELIVERY_REPORTS, report("e4", batch_id=ENDLESS, **place)),
+    ]  # fmt: skip
+    await these.appender.append_all([Entry(topic, chunk_key(CAMPAIGN, 0), encode(event)) for topic, event in early])
+    async with dispatching(these):
+
+        async def all_named() -> bool:
+            return len(await these.events(DeadLetter, topics.DEAD_LETTERS)) >= len(early)
+
+        await until(all_named, "every one is a dead letter", within=60.0)
+        await these.ask(NUMBERS[:2])
+        await these.settled()
+    assert await these.sent() == dict.fromkeys(NUMBERS[:2], 1)
 
 
 @pytest.mark.parametrize("example", BAD.values(), ids=BAD)

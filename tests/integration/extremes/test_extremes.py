@@ -1,5 +1,7 @@
 """2,000 generated records for each consumer: every process lives, what is good goes through, what is bad is put aside."""
 
+import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Sequence
 
@@ -11,9 +13,11 @@ from contracts.identity import chunk_key, derived_id
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.log import Entry, Partition, Position, Scanner
 from infra.process.world import World, iso
+from services.dispatcher.app import CALLBACK_PATH
 from services.dispatcher.intake import READ
 from services.projector.app import FOLDED
 from tests.integration.dispatcher.parts import Parts, dispatching, parts
+from tests.integration.extremes.bodies import extreme_bodies
 from tests.integration.extremes.events import VICTIM, VICTIMS, extreme_entries
 from tests.integration.projector.within import Within
 from tests.waiting import until
@@ -27,6 +31,8 @@ NOW = iso(World().clock.wall())
 VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = 'live' ORDER BY 1"
 REACHED = "SELECT topic, partition, next_offset FROM dispatch.offsets"
 PATIENCE = 300.0
+OK = 200
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -62,6 +68,14 @@ async def _all_taken_in(these: Parts) -> bool:
     """The ledger has read every topic to its end."""
     reached = {Partition(row[0], row[1]): row[2] for row in await these.ledger.fetch(REACHED)}
     return all(reached.get(p, 0) >= end for p, end in (await _ends(these.kafka, READ)).items())
+
+
+async def _all_folded(these: Parts, within: Within, task: asyncio.Task[None]) -> bool:
+    """The tables have every topic to its end."""
+    assert not task.done(), task.exception()
+    rows = await within.fetch("SELECT topic, partition, next_offset FROM build_1.projector_offsets")
+    reached = {Partition(row[0], row[1]): row[2] for row in rows}
+    return all(reached.get(p, 0) >= end for p, end in (await _ends(these.kafka, FOLDED)).items())
 
 
 async def test_the_dispatcher_lives_through_extreme_records(these: Parts) -> None:
@@ -103,13 +117,7 @@ async def test_the_projector_lives_through_extreme_records(these: Parts) -> None
     within = Within(these.kafka, these.database)
     task = within.start()
 
-    async def caught_up() -> bool:
-        assert not task.done(), task.exception()
-        rows = await within.fetch("SELECT topic, partition, next_offset FROM build_1.projector_offsets")
-        reached = {Partition(row[0], row[1]): row[2] for row in rows}
-        return all(reached.get(p, 0) >= end for p, end in (await _ends(these.kafka, FOLDED)).items())
-
-    await until(caught_up, "all is folded", within=PATIENCE)
+    await until(lambda: _all_folded(these, within, task), "all is folded", within=PATIENCE)
     status = "SELECT recipient::text FROM live.messages WHERE campaign_id = ANY ($1::uuid[]) AND status = 'delivered'"
     shown = {row[0] for row in await within.fetch(status, GOOD)}
     assert shown == {number for numbers in NUMBERS for number in numbers}
@@ -124,3 +132,60 @@ async def test_the_projector_lives_through_extreme_records(these: Parts) -> None
     for (view,) in await within.fetch(VIEWS):
         await within.fetch(f"SELECT * FROM live.{view}")
     await within.stop()
+
+
+async def test_the_gateway_lives_through_extreme_bodies_and_so_does_all_behind_it(these: Parts) -> None:
+    """Each is answered 200, and of what the gateway made of them the services behind it refuse not one record."""
+    numbers = NUMBERS[0]
+    await these.ask(list(VICTIMS), campaign=VICTIM, send_at="2099-01-01T00:00:00.000Z")
+    await these.ask(numbers, campaign=GOOD[0], send_at="2099-01-01T00:00:00.000Z")
+    good = [_delivered(number, f"{GOOD[0]}.0.1") for number in numbers] + [_stop(number) for number in OPTED_OUT]
+    bodies = extreme_bodies(COUNT, SEED, f"{VICTIM}.0.1")
+    for n, one in enumerate(good):
+        bodies.insert(n * (COUNT // len(good)), one)
+    slots, refused = asyncio.Semaphore(16), list[tuple[int, bytes]]()
+
+    async def post(body: bytes) -> None:
+        async with slots, these.http.post(these.gateway + CALLBACK_PATH, data=body, headers=JSON) as answer:
+            if answer.status != OK:
+                refused.append((answer.status, body[:300]))
+
+    await asyncio.gather(*map(post, bodies))
+    assert refused == []
+    within = Within(these.kafka, these.database)
+    task = within.start()
+    async with dispatching(these):
+        await until(lambda: _all_taken_in(these), "the ledger has read all", within=PATIENCE)
+        await until(lambda: _all_folded(these, within, task), "all is folded", within=PATIENCE)
+    letters = await these.events(DeadLetter, topics.DEAD_LETTERS)
+    reports = await these.events(DeliveryReported, topics.DELIVERY_REPORTS)
+    assert {letter.origin for letter in letters} == {"webhook"}
+    assert min(len(letters), len(reports)) > COUNT // 10
+    assert await these.events(RecordParked, topics.PROJECTION_CONTROL) == []
+    shown = await within.fetch("SELECT recipient::text, status FROM live.messages WHERE campaign_id = $1", GOOD[0])
+    assert {row[0]: row[1] for row in shown} == dict.fromkeys(numbers, "delivered")
+    opted_out = await these.ledger.fetch("SELECT recipient::text FROM dispatch.consent WHERE opted_out")
+    assert set(OPTED_OUT) <= {row[0] for row in opted_out}
+    for (view,) in await within.fetch(VIEWS):
+        await within.fetch(f"SELECT * FROM live.{view}")
+    await within.stop()
+
+
+def _delivered(number: str, reference: str) -> bytes:
+    return json.dumps(
+        {"type": "recipient_delivery_report_sms", "batch_id": "01B", "recipient": number, "code": 0, "status": "Delivered",
+         "at": NOW, "client_reference": reference}
+    ).encode()  # fmt: skip
+
+
+def _stop(number: str) -> bytes:
+    return json.dumps(
+        {
+            "type": "mo_text",
+            "id": f"01{number}",
+            "from": number,
+            "to": "15550009999",
+            "body": "STOP",
+            "received_at": NOW,
+        }
+    ).encode()

@@ -24,6 +24,7 @@ from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
 from services.dispatcher.doubts import Doubts
 from services.dispatcher.follow_ups import FollowUps
+from services.dispatcher.guard import Guard
 from services.dispatcher.intake import READ, Intake
 from services.dispatcher.intake_store import IntakeStore
 from services.dispatcher.ledger import Ledger, Pacing
@@ -86,7 +87,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     )  # fmt: skip
     outcomes = Outcomes(
         client=client, plan=Plan(pool, settings.sinch_max_retry_after), settlement=settlement, voice=voice, world=world, sending=sending, grace=grace,
-        slots=asyncio.Semaphore(settings.dispatch_in_flight),
+        slots=asyncio.Semaphore(settings.dispatch_in_flight), guard=Guard(pool, ledger.owner, world),
     )  # fmt: skip
     dispatch = Dispatch(
         ledger=ledger, settlement=settlement, outcomes=outcomes, appender=appender, voice=voice, world=world,

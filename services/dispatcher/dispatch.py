@@ -14,11 +14,12 @@ from infra.kafka.log import Appender, LogUnavailable
 from infra.process.metrics import DISPATCH_PAUSED
 from infra.process.world import World
 from services.dispatcher import offers
-from services.dispatcher.ledger import Claim, Claimed, Ledger
+from services.dispatcher.guard import Same, Verdict, Word
+from services.dispatcher.ledger import Claim, Claimed, Ledger, Suppressed
 from services.dispatcher.offers import Offer
 from services.dispatcher.outcomes import Outcomes
 from services.dispatcher.say import Voice
-from services.dispatcher.settlement import Settlement
+from services.dispatcher.settlement import Acceptance, Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,8 @@ LONGEST_WAIT_SECONDS = 0.5
 """Between two looks while the rate allows nothing: another replica's 429, a pause or a resume is seen in this time."""
 SOON_SECONDS = 1.0
 """Until an offer that did not leave is due again."""
+LONGEST_PAUSE_SECONDS = 60.0
+"""Until an offer that waits for another one's end is looked at again; at first a second, then twice as long each time."""
 DRAIN_SECONDS = 4.0
 """What a stop waits for answers; what has none by then is in doubt."""
 
@@ -88,19 +91,30 @@ class Dispatch:
                 continue
             deadline, pauses = self._world.clock.boot() + self._limits.deadline, self._outcomes.plan.pauses
             self._world.at("claim.before")
-            claim = await self._ledger.claim_due(min(free, 2 * self._limits.in_flight))
+            claim = await self._claim(min(free, 2 * self._limits.in_flight))
             self._world.at("claim.after")
             self._outcomes.plan.troubled |= claim.troubled
             self._explain(claim)
-            for out in claim.suppressed:
-                await self._voice.say(
-                    offers.suppressed(out.reference, out.recipients, out.why, self._world.clock.wall())
-                )
             if claim.rows:
                 self._rows += len(claim.rows)
                 self._spawn(f"claim of {len(claim.rows)}", self._start(claim.rows, deadline, pauses))
             else:
                 await self._world.clock.sleep(min(claim.wait or IDLE_SECONDS, LONGEST_WAIT_SECONDS))
+
+    async def _claim(self, most: int) -> Claim:
+        """Claim; without the log nobody is taken out of an offer, and so nothing is claimed."""
+        try:
+            return await self._ledger.claim_due(most, self._say_suppressed)
+        except LogUnavailable as error:
+            log.warning("not_claimed", why=str(error))
+            return Claim(wait=SOON_SECONDS, why="the log cannot be written")
+
+    async def _say_suppressed(self, some: Sequence[Suppressed]) -> None:
+        """Before the claim is committed: a crash in between says it again, never not at all."""
+        now = self._world.clock.wall()
+        entries = [offers.suppressed(out.reference, out.recipients, out.why, now) for out in some]
+        await self._appender.append_all(entries, within=SOON_SECONDS)
+        self._world.at("suppressed.said")
 
     async def drain(self, within: float = DRAIN_SECONDS) -> None:
         """Claim nothing more, and wait for what is under way: an answer that is heard leaves no doubt behind."""
@@ -125,32 +139,40 @@ class Dispatch:
             self._rows -= len(some)
             return
         self._world.at("attempt.said")
-        fits = await self._ledger.may_go([offer.reference for offer in some])
+        verdicts = await self._outcomes.guard.of([offer.reference for offer in some])
         for offer in some:
-            self._spawn(f"offer {offer.reference}", self._go(offer, fits.get(offer.reference), pauses))
+            self._spawn(f"offer {offer.reference}", self._go(offer, verdicts[offer.reference], pauses))
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = self._world.tasks.spawn(name, work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _go(self, offer: Offer, fits: bool | None, pauses: int) -> None:
+    async def _go(self, offer: Offer, verdict: Verdict, pauses: int) -> None:
         try:
-            await self._settle(offer, fits, pauses)
+            if verdict is Word.GO:
+                verdict = await self._outcomes.send(offer, pauses)
+            if verdict is not Word.GO:
+                await self._not_sent(offer, verdict)
         finally:
             self._rows -= 1
 
-    async def _settle(self, offer: Offer, fits: bool | None, pauses: int) -> None:
-        """Send, unless the guard says otherwise. `fits` None: paused, cancelled or no longer ours."""
-        if fits:
-            await self._outcomes.send(offer, pauses)
-        elif fits is None:
-            await self._settlement.put_back(offer.reference, 0.0)
-        else:
-            why = "the guard against double sending stopped it"
-            log.error("guard_stopped_an_offer", client_reference=str(offer.reference))
-            await self._voice.say(offers.expired(offer.reference, why, self._world.clock.wall()))
-            await self._settlement.end(offer.reference, "given_up")
+    async def _not_sent(self, offer: Offer, verdict: Verdict) -> None:
+        """The guard stopped it."""
+        reference, now = offer.reference, self._world.clock.wall()
+        match verdict:
+            case Same(batch_id):
+                log.warning("offered_already", client_reference=str(reference), batch_id=batch_id)
+                entry = offers.accepted(reference, batch_id, now, recovered=True)
+                await self._settlement.accept(Acceptance(reference, batch_id, offers.POLL_SECONDS, entry))
+            case Word.WAIT:
+                await self._settlement.put_back(reference, min(LONGEST_PAUSE_SECONDS, 2.0 ** min(offer.claim - 1, 10)))
+            case Word.NEVER:
+                log.error("guard_stopped_an_offer", client_reference=str(reference))
+                await self._voice.say(offers.expired(reference, "the guard against double sending stopped it", now))
+                await self._settlement.end(reference, "given_up")
+            case _:
+                await self._settlement.put_back(reference, 0.0)
 
     def _explain(self, claim: Claim) -> None:
         """Say once why nothing can be claimed, and once that it goes on."""

@@ -132,6 +132,19 @@ class Doubts:
             await connection.execute(self.OFFER, *ours, row["rank_at"], row["recipients"], row["follows"], pause)
             return attempt
 
+    SAME = """
+    SELECT o.batch_id FROM dispatch.batches b JOIN dispatch.batches o ON o.campaign_id = b.campaign_id AND o.chunk = b.chunk
+        AND (o.attempt, o.part) < (b.attempt, b.part) AND o.follows = b.follows AND o.state = 'accepted'
+        AND (o.recipients IS NULL OR b.recipients IS NULL OR o.recipients && b.recipients)
+    WHERE b.campaign_id = $1 AND b.chunk = $2 AND b.attempt = $3 AND b.part = $4 AND b.reason IN ('absent', 'split')
+    ORDER BY o.attempt DESC, o.part DESC LIMIT 1
+    """
+
+    async def same(self, reference: Reference) -> str | None:
+        """The batch that Sinch has, as it turned out, of what this was offered instead of."""
+        batch_id: str | None = await self._pool.fetchval(self.SAME, *key(reference))
+        return batch_id
+
     COUNT = """
     SELECT count(*), coalesce(extract(epoch FROM now() - min(attempted_at)), 0)::float8
     FROM dispatch.batches WHERE state = 'in_doubt'

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import msgspec
@@ -50,6 +50,7 @@ class Claimed:
     reason: str
     claim: int
     expires_in: float | None
+    follows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ class Pacing:
     cost: Callable[[CampaignRequested, int], float]
     reader_lag: float
     probe: float
+
+
+Say = Callable[[Sequence[Suppressed]], Awaitable[None]]
 
 
 class Ledger:
@@ -144,7 +148,7 @@ class Ledger:
         await self._session.close(timeout=5.0)
 
     DUE = """
-    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.reason, b.recipients, b.claims, k.request,
+    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.reason, b.recipients, b.claims, b.follows, k.request,
            extract(epoch FROM c.expire_at - clock_timestamp())::float8 AS expires_in
     FROM dispatch.batches b
     JOIN dispatch.campaigns c USING (campaign_id)
@@ -170,17 +174,20 @@ class Ledger:
     WHERE b.campaign_id = n.campaign_id AND b.chunk = n.chunk AND b.attempt = n.attempt AND b.part = n.part
     """
 
+    DELIVERED = "SELECT recipient FROM dispatch.delivered WHERE campaign_id = $1 AND recipient = ANY ($2::text[])"
+
     SUPPRESS = """
-    UPDATE dispatch.batches SET state = 'suppressed', recipients = '{}'
+    UPDATE dispatch.batches SET state = $5, recipients = '{}'
     WHERE campaign_id = $1 AND chunk = $2 AND attempt = $3 AND part = $4
     """
 
-    async def claim_due(self, most: int) -> Claim:
+    async def claim_due(self, most: int, say: Say) -> Claim:
         """At most `most` due rows, from now on `attempting` and ours, as far as the plan's rate allows.
 
         In one transaction: the campaigns' states are locked, so that pause and cancel have one order with every claim;
         who opted out is taken out; the rate is drawn last. A row waits until consent was read to an end that was seen
-        after the row came: an opt-out that stood in the log before a request holds for it.
+        after the row came: an opt-out that stood in the log before a request holds for it. `say` tells the log who was taken
+        out, before the commit.
         """
         async with self._claiming, self._session.transaction():
             if not await self._is_fenced():
@@ -195,6 +202,8 @@ class Ledger:
             why = held.finding_out(state)
             rows = await self._session.fetch(self.PROBE, 1) if why else await self._session.fetch(self.DUE, most)
             claim = await self._take([_claimed(row) for row in rows]) if rows else Claim()
+            if claim.suppressed:
+                await say(claim.suppressed)
             if why and claim.rows:
                 await self._session.execute(self.PROBING, self._pacing.probe)
             claim.why, claim.troubled = why if rows else "", state["troubled"]
@@ -217,6 +226,12 @@ class Ledger:
         """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""
         claim, keep, changed = Claim(), list[Claimed](), set[Reference]()
         for row in due:
+            if row.follows and (got := await self._delivered(row)):
+                row = _without(row, got)  # noqa: PLW2901 - what was delivered is followed up no more
+                changed.add(row.reference)
+                if not row.recipients:
+                    await self._session.execute(self.SUPPRESS, *key(row.reference), "called_off")
+                    continue
             out, why = await self._left_out(row)
             if out:
                 claim.suppressed.append(Suppressed(row.reference, out, why))
@@ -225,13 +240,18 @@ class Ledger:
             if row.recipients:
                 keep.append(row)
             else:
-                await self._session.execute(self.SUPPRESS, *key(row.reference))
+                await self._session.execute(self.SUPPRESS, *key(row.reference), "suppressed")
         going, paid = await self._draw([self._pacing.cost(row.request, len(row.recipients)) for row in keep])
         claim.rows = keep[:going]
         gone = {row.reference for row in keep[going:]}
         claim.suppressed = [suppressed for suppressed in claim.suppressed if suppressed.reference not in gone]
         await self._mark(claim.rows, changed, paid)
         return claim
+
+    async def _delivered(self, row: Claimed) -> list[str]:
+        """Who of a follow-up got the message of an earlier attempt since it was made."""
+        rows = await self._session.fetch(self.DELIVERED, row.reference.campaign_id, row.recipients)
+        return [found["recipient"] for found in rows]
 
     async def _left_out(self, row: Claimed) -> tuple[list[str], str]:
         """Which recipients must not get it, and why.
@@ -276,43 +296,15 @@ class Ledger:
                 paid,
             )
 
-    STILL_OURS = """
-    SELECT b.campaign_id::text, b.chunk, b.attempt, b.part,
-           NOT EXISTS (
-               SELECT FROM dispatch.batches o
-               WHERE o.campaign_id = b.campaign_id AND o.chunk = b.chunk AND (o.attempt, o.part) <> (b.attempt, b.part)
-                 AND (o.state IN ('attempting', 'in_doubt') OR (o.state = 'accepted' AND b.follows = 0))
-                 AND (o.recipients IS NULL OR b.recipients IS NULL OR o.recipients && b.recipients))
-           AND (b.follows = 0 OR NOT EXISTS (
-               SELECT FROM unnest(b.recipients) AS r
-               WHERE (SELECT count(*) FROM dispatch.batches a
-                      WHERE a.campaign_id = b.campaign_id AND a.chunk = b.chunk AND a.state = 'accepted'
-                        AND (a.recipients IS NULL OR r = ANY (a.recipients))) > b.follows)) AS fits
-    FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (campaign_id, chunk, attempt, part)
-    JOIN dispatch.batches b USING (campaign_id, chunk, attempt, part)
-    JOIN dispatch.campaigns c USING (campaign_id)
-    WHERE b.state = 'attempting' AND b.owner = $5 AND NOT c.paused AND NOT c.cancelled
-      AND (SELECT NOT pg_try_advisory_xact_lock_shared($6, $5))
-    """
-
-    async def may_go(self, references: Sequence[Reference]) -> dict[Reference, bool]:
-        """The guard of last resort, right before the POST.
-
-        Missing: paused, cancelled or no longer ours, as when our lock is to be had. False: another offer to one of these recipients was made or is
-        under way that no policy asked for: this must never be sent.
-        """
-        rows = await self._pool.fetch(self.STILL_OURS, *columns(references), self.owner, OWNERS)
-        return {reference_of(r): r["fits"] for r in rows}
-
 
 def _claimed(row: asyncpg.Record) -> Claimed:
     request = _request.decode(row["request"])
     recipients = request.recipients if row["recipients"] is None else row["recipients"]
     reference = reference_of(row)
-    return Claimed(reference, request, recipients, row["reason"], row["claims"] + 1, row["expires_in"])
+    return Claimed(reference, request, recipients, row["reason"], row["claims"] + 1, row["expires_in"], row["follows"])
 
 
 def _without(row: Claimed, out: Sequence[str]) -> Claimed:
     gone = set(out)
     left = [recipient for recipient in row.recipients if recipient not in gone]
-    return Claimed(row.reference, row.request, left, row.reason, row.claim, row.expires_in)
+    return replace(row, recipients=left)

@@ -12,6 +12,7 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import Blocked, InDoubt, NotSent, Refused, SinchError, SlowDown
 from infra.sinch.wire.batches import Batch
 from services.dispatcher import offers
+from services.dispatcher.guard import Guard, Verdict, Word
 from services.dispatcher.offers import Offer, Sending
 from services.dispatcher.plan import SLOW_SECONDS, Plan
 from services.dispatcher.refusal import DropRecipient, Split, judge, most_splits
@@ -41,26 +42,38 @@ class Outcomes:
     sending: Sending
     grace: float
     slots: asyncio.Semaphore
+    guard: Guard
 
-    async def send(self, offer: Offer, pauses: int) -> None:
-        """POST, say, settle. `pauses`: those of the plan that had begun when the offer was claimed."""
+    async def send(self, offer: Offer, pauses: int) -> Verdict:
+        """POST, say, settle. `pauses`: those of the plan that had begun when the offer was claimed.
+
+        What was offered before and had to wait for its turn is asked about again: gives what the guard says then.
+        """
         self.world.at("post.before")
-        started = self.world.clock.boot()
+        started, asks = self.world.clock.boot(), self.slots.locked() and (offer.reason != "first" or offer.claim > 1)
         try:
-            batch = await self._post(offer, pauses)
+            batch = await self._post(offer, pauses, asks=asks)
         except SinchError as outcome:
             SENDS.labels(type(outcome).__name__).inc()
             self.world.at("post.failed")
             await self._failed(offer, outcome)
         else:
+            if not isinstance(batch, Batch):
+                return batch
             SENDS.labels("Accepted").inc()
             SEND_SECONDS.observe(self.world.clock.boot() - started)
             self.world.at("post.after")
             await self._accepted(offer, batch)
+        return Word.GO
 
-    async def _post(self, offer: Offer, pauses: int) -> Batch:
-        """The POST, at most so many at once. A place is given on only when the plan knows of an unclear outcome."""
+    async def _post(self, offer: Offer, pauses: int, *, asks: bool) -> Batch | Verdict:
+        """The POST, at most so many at once. A place is given on only when the plan knows of an unclear outcome.
+
+        With `asks`, what the guard says instead when it is not to go any more.
+        """
         async with self.slots:
+            if asks and (verdict := await self.guard.again(offer.reference)) is not Word.GO:
+                return verdict
             if self.plan.pauses != pauses:
                 raise NotSent("sending was paused while it waited for its turn", unreached=False)
             try:

@@ -60,7 +60,10 @@ class Recovery:
         reference, now = doubt.reference, self.world.clock.wall()
         self.world.at("recovery.looked")
         told = self._clocks_agree(doubt) or seen is Seen.FOUND
-        match decide(seen, doubt.case, self.rule) if told else Next.LOOK_AGAIN:
+        step = decide(seen, doubt.case, self.rule) if told else Next.LOOK_AGAIN
+        if step not in (Next.ACCEPTED, Next.LOOK_AGAIN) and (same := await self.doubts.same(reference)) is not None:
+            step, batch_id = Next.ACCEPTED, same  # what this was offered instead of turned out to be there
+        match step:
             case Next.ACCEPTED:
                 await self.voice.say(offers.accepted(reference, batch_id, now, recovered=True))
                 self.world.at("recovery.said")

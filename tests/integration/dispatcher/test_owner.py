@@ -15,6 +15,7 @@ from infra.postgres.embedded import binary
 from infra.postgres.pool import Pool
 from infra.process.world import World, iso
 from services.dispatcher.app import _pacing, run
+from services.dispatcher.guard import Guard, Word
 from services.dispatcher.ledger import OWNERS, Ends, Ledger, OwnerLost
 from tests.chaos.scenario import POINTS
 from tests.integration.dispatcher.parts import CAMPAIGN, FAST, NUMBERS, Parts, dispatching
@@ -129,8 +130,9 @@ async def test_the_guard_lets_nothing_go_without_the_lock(these: Parts, pool: Po
     reference = Reference(CAMPAIGN, 0, 1, "")
     ledger = await Ledger.open(pool, these.database, _pacing(these.settings(**FAST)), lambda: 77, _no_ends)
     await these.ledger.execute("UPDATE dispatch.batches SET state = 'attempting', owner = $1", ledger.owner)
-    assert await ledger.may_go([reference]) == {reference: True}
+    guard = Guard(pool, ledger.owner, World())
+    assert await guard.of([reference]) == {reference: Word.GO}
     terminate_owner(these.database)
-    assert await ledger.may_go([reference]) == {}
+    assert await guard.of([reference]) == {reference: Word.NOT_OURS}
     with pytest.raises(OwnerLost):
         await ledger.run()

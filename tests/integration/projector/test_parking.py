@@ -8,8 +8,9 @@ from contracts import events as e
 from contracts import topics
 from contracts.events import encode
 from contracts.identity import derived_id
-from infra.kafka.log import Appender, Entry
+from infra.kafka.log import Appender, Entry, KafkaConnection
 from services.projector import builds
+from services.projector.diff import compare
 from services.projector.parking import MOST_UNKNOWN, TooManyParked
 from services.projector.store import Store
 from tests.integration.projector.traffic import START, campaign_id, chunk
@@ -165,6 +166,31 @@ async def test_a_retried_record_that_can_be_folded_is(within: Within, appender: 
     await appender.append(_decision(e.RecordRetried, (position.topic, position.partition, position.offset)))
     await within.until_fetched(PARKED, [("delivery-reports", "folded")])
     await within.until_fetched("SELECT rank FROM build_1.messages WHERE rank > 0", [(10,)])
+
+
+async def test_a_rebuild_after_a_retry_is_not_different(
+    within: Within, appender: Appender, store: Store, kafka: KafkaConnection
+) -> None:
+    """The older program could not fold the record, the rebuild can: in its place, and again when the retry comes."""
+    await appender.append_all([said.entry for said in chunk(1, 0, 1, RECIPIENTS)])
+    within.start()
+    await within.caught_up()
+    position = await appender.append(_report(RECIPIENTS[0]))
+    parked = e.RecordParked(
+        event_id=derived_id("parked"), occurred_at=START, topic=position.topic, partition=position.partition,
+        offset=position.offset, actor="projector", reason="an older program",
+    )  # fmt: skip
+    await appender.append(Entry(topics.PROJECTION_CONTROL, "k", encode(parked)))
+    await appender.append(_decision(e.RecordRetried, (position.topic, position.partition, position.offset)))
+    number = await builds.create(store._connection)
+    within.start(build=number)
+    await within.caught_up(number)
+    for build in (1, number):
+        await within.until_fetched(f"SELECT state FROM build_{build}.parked", [("folded",)])
+    older = "DELETE FROM build_1.history WHERE ctid IN (SELECT max(ctid) FROM build_1.history WHERE lines LIKE $1)"
+    await within.fetch(older, f"%{e.DeliveryReported.__name__}%")
+    diff = await compare(store._connection, kafka, 1, number)
+    assert diff.equal, diff
 
 
 async def test_a_rebuild_repeats_a_drop(within: Within, appender: Appender, store: Store) -> None:

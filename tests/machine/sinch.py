@@ -1,5 +1,6 @@
 """Sinch, played: what it answers to the next offers is laid down before, what it took it remembers."""
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ class PlayedSinch:
     ahead: float | None = None
     listed_after: float = 0.0
     asked: int = 0
+    hear: asyncio.Event = field(default_factory=asyncio.Event)
+    """Until it is set, an answer that is heard late is not heard."""
 
     async def send(self, batch: SendBatch, *, deadline: float | None = None) -> Batch:
         """As the next answer says; taken when none is laid down."""
@@ -55,6 +58,8 @@ class PlayedSinch:
                 raise Refused(ApiError(400, "syntax_invalid_parameter_format", text))
         one = Taken(f"B{len(self.taken):05d}", reference, self.clock.unix(), dict.fromkeys(batch.to, ("Queued", 400)))
         self.taken.append(one)
+        if answer == "taken, heard late":
+            await self.hear.wait()
         if answer == "taken, unheard":
             raise InDoubt("TimeoutError")
         return _batch(one)

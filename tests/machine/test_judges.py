@@ -1,13 +1,8 @@
 """One play whose every step is laid down: it ends well, and no longer when the product is broken on purpose."""
 
-from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
-
-import asyncpg
 import pytest
 
 from contracts.events import CampaignCancelled, CampaignPaused
-from tests.machine.clock import install
 from tests.machine.mutations import MUTATIONS
 from tests.machine.play import Play
 from tests.oracle.verdicts import Faults
@@ -17,18 +12,6 @@ OPTED_OUT, UNHEARD = "15550000001", "taken, unheard"
 MOST_ROUNDS = 12
 LISTED_AFTER_SECONDS = 15.0
 """The first look at Sinch's list is 11 s after the claim, the last one 21 s."""
-
-
-@pytest.fixture
-async def play(database: str) -> AsyncIterator[Play]:
-    """A play that has begun."""
-    connection = await asyncpg.connect(database)
-    await install(connection, urlsplit(database).path.lstrip("/"))
-    await connection.close()
-    play = Play(database, 1)
-    await play.open()
-    yield play
-    await play.close()
 
 
 async def played(play: Play) -> Faults:

@@ -82,7 +82,8 @@ class Decisions:
         self.parked.pop(place, None)
         self.dropped.discard(place)
         if isinstance(event, RecordParked):
-            self.parked[place] = kind_of(event.reason)
+            is_ours = event.event_id == derived_id("RecordParked", *place, "")  # not a retry's, nor anybody else's
+            self.parked[place] = kind_of(event.reason) if is_ours else None
         elif isinstance(event, RecordDropped):
             self.dropped.add(place)
 

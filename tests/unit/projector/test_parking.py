@@ -13,7 +13,7 @@ def decisions(*reasons: str) -> Decisions:
     """What the log says after records were parked for these reasons."""
     known = Decisions()
     for offset, reason in enumerate(reasons):
-        known.learn(RecordParked(event_id=derived_id(offset), occurred_at=AT, topic="t", partition=0, offset=offset,
+        known.learn(RecordParked(event_id=derived_id("RecordParked", "t", 0, offset, ""), occurred_at=AT, topic="t", partition=0, offset=offset,
                                  reason=reason))  # fmt: skip
     return known
 

@@ -38,7 +38,7 @@ async def require_sessions(dsn: str) -> None:
     try:
         pid = await first.fetchval(PID)
         if not (await first.fetchval(LOCK, TRIALS, pid) and await _holds(first, second, pid)):
-            raise NoSession(f"DATABASE_URL leads through a pooler in transaction mode: {REMEDY}")
+            raise NoSession(f"DATABASE_URL leads through a pooler in transaction or statement mode: {REMEDY}")
         await first.close(timeout=CONNECT_TIMEOUT_SECONDS)
         if not await _is_gone(second, pid):
             raise NoSession(f"DATABASE_URL leads through a pooler that keeps locks of clients that are gone: {REMEDY}")

@@ -39,7 +39,7 @@ async def test_a_pooler_that_breaks_sessions_is_refused(database: str, tmp_path:
         busy = [asyncio.create_task(_busy(through)) for _ in range(3)]
         for _ in range(5):
             with pytest.raises(
-                NoSession, match=f"pooler in {mode} mode: give it a direct connection or a pool in sess"
+                NoSession, match=f"pooler in [a-z ]*{mode}[a-z ]*mode: give it a direct connection or a pool in sess"
             ):
                 await require_sessions(through)
         for task in busy:
@@ -101,4 +101,4 @@ async def test_every_service_refuses_to_start_behind_the_wrong_pooler(
         )  # fmt: skip
         said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == WRONG, said.decode()
-    assert b"pooler in transaction mode" in said
+    assert b"pooler in transaction or statement mode" in said

@@ -99,7 +99,7 @@ class Stack:
 
     async def send(self, recipients: Sequence[str]) -> str:
         """Send a campaign through the published port; gives its id."""
-        body = {"recipients": recipients, "message": "Hello"}
+        body = {"recipients": [f"+{number}" for number in recipients], "message": "Hello"}
         async with self.http.post(f"{self.api}/api/campaigns/send", json=body) as answer:
             accepted = await answer.json()
             assert answer.status == 202, accepted

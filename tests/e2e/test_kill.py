@@ -49,7 +49,9 @@ async def test_kill_9_of_every_service_loses_nothing_and_sends_nothing_twice(tmp
     async with running(tmp_path / "home", DISPATCH_IN_FLIGHT="2") as system:
         async with system.http.put(system.info()["simulator"] + "/simulator/rules", json=RULES) as answer:
             assert answer.status == 200, await answer.text()
-        status, accepted = await system.post("/api/campaigns/send", json={"recipients": RECIPIENTS, "message": "Hello"})
+        status, accepted = await system.post(
+            "/api/campaigns/send", json={"recipients": [f"+{number}" for number in RECIPIENTS], "message": "Hello"}
+        )
         assert status == 202, accepted
         campaign_id = accepted["campaign_id"]
         await pull_the_plugs(system)
@@ -88,7 +90,9 @@ async def test_kill_9_of_kafka_and_postgresql_loses_nothing_and_sends_nothing_tw
         async with system.http.put(system.info()["simulator"] + "/simulator/rules", json=rules) as answer:
             assert answer.status == 200, await answer.text()
         numbers = RECIPIENTS[:5_000]
-        status, accepted = await system.post("/api/campaigns/send", json={"recipients": numbers, "message": "Hello"})
+        status, accepted = await system.post(
+            "/api/campaigns/send", json={"recipients": [f"+{number}" for number in numbers], "message": "Hello"}
+        )
         assert status == 202, accepted
         for wanted, name in ((1_000, "kafka"), (3_000, "postgres")):
 

@@ -56,7 +56,7 @@ async def test_opt_outs_in_the_middle_of_a_campaign(system: Whole, kafka: KafkaC
     wanting_out = recipients[::CHUNK]
 
     async def opt_out(phone: str) -> int:
-        async with system.api.put(f"/api/opt-outs/{phone}") as answer:
+        async with system.api.put(f"/api/opt-outs/+{phone}") as answer:
             return answer.status
 
     assert set(await asyncio.gather(*map(opt_out, wanting_out))) == {202}

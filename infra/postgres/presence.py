@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from infra.postgres.pool import Connection
+from infra.postgres.trouble import FAILURES
 from infra.process.world import World
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,6 @@ class Presence:
                 return bool(await connection.fetchval(statement, *self._names, *more))
             finally:
                 await connection.close(timeout=PATIENCE_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             log.warning("presence_not_written", error=str(error) or type(error).__name__)
             return False

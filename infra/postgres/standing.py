@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from infra.postgres.pool import Connection
+from infra.postgres.trouble import FAILURES
 from infra.process.masking import mask_loose
 from infra.process.metrics import STANDING_STILL
 from infra.process.world import World, iso
@@ -121,7 +122,7 @@ class Standing:
         while True:
             try:
                 self.now = await self._look()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILURES as error:
                 log.warning("standing_unknown", error=str(error) or type(error).__name__)
             else:
                 self._measure()

@@ -21,6 +21,9 @@ PASSES: tuple[type[Exception], ...] = (
 )
 """Everything else is a defect, of a statement or of what is asked, or wants a person."""
 
+FAILURES: tuple[type[Exception], ...] = (*PASSES, asyncpg.PostgresError)
+"""All that a statement can fail by, for those who only measure or tell: they leave it out and go on."""
+
 READ_ONLY = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
 HELD_UP = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, TimeoutError)
 NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)

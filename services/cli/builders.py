@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import asyncpg
 import structlog
 
+from infra.postgres.trouble import FAILURES
 from infra.process.children import Child, start_child
 from infra.process.home import Home
 from infra.process.world import World
@@ -51,7 +52,7 @@ async def _wanted(dsn: str, children: Mapping[int, Child]) -> set[int]:
             known = await builds.listed(connection)
         finally:
             await connection.close(timeout=5)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except FAILURES as error:
         log.warning("builds_unknown", error=str(error))
         return set(children)
     return {b.number for b in known if b.version == builds.VERSION and (not b.is_current or b.number in children)}

@@ -14,6 +14,7 @@ from infra.postgres.migrations import migrate as apply_migrations
 from infra.postgres.rootless import CannotDropPrivileges
 from infra.postgres.sessions import NoSession, require_sessions
 from infra.postgres.standing import Still, standing_still
+from infra.postgres.trouble import FAILURES
 from infra.process.children import Killed
 from infra.process.home import AlreadyRunning, Home
 from infra.process.logs import configure_logging
@@ -81,7 +82,7 @@ async def _stills(settings: Settings, client: Api, api: str | None) -> list[Stil
     given = settings.database_url.get_secret_value() if settings.database_url and not api else None
     dsn = given or (running and running.postgres)
     if dsn:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*FAILURES):
             connection = await asyncpg.connect(dsn, timeout=LOOK_SECONDS, command_timeout=LOOK_SECONDS)
             try:
                 return await standing_still(connection)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 
 from infra.postgres.pool import Pool
+from infra.postgres.trouble import FAILURES
 from infra.process.metrics import LEDGER_DUE
 from infra.process.world import World
 
@@ -28,6 +28,6 @@ class Watch:
         while True:
             try:
                 LEDGER_DUE.set(await self.pool.fetchval(COUNT))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILURES as error:
                 log.warning("metrics_not_updated", error=str(error))
             await self.world.clock.sleep(LOOK_SECONDS)

@@ -1,16 +1,17 @@
 """What operators should see of a projector: lag, orphans, incidents. Looked up beside the loop, never in it."""
 
-import asyncpg
 import structlog
 
 from infra.kafka.log import LogUnavailable, Partition, Reader
 from infra.postgres.pool import connect
+from infra.postgres.trouble import FAILURES
 from infra.process.metrics import CONSUMER_LAG_RECORDS, CONSUMER_LAG_SECONDS, INCIDENTS, ORPHAN_AGE, ORPHANS
 from infra.process.world import World
 from services.projector.projector import Projector
 
 log = structlog.get_logger(__name__)
 
+NOT_TOLD: tuple[type[Exception], ...] = (LogUnavailable, *FAILURES)
 LOOK_SECONDS = 5.0
 
 LOOK = """
@@ -38,7 +39,7 @@ class Watch:
             try:
                 await self._lag()
                 await self._tables()
-            except (LogUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except NOT_TOLD as error:
                 log.warning("metrics_not_updated", error=str(error))
 
     async def _lag(self) -> None:

@@ -2,8 +2,8 @@
 
 Offsets alone cannot tell: a topic that was deleted and made anew may well have as many records. Told apart are: the same
 log; one trimmed to where it had been read (no gap, an alarm); one trimmed beyond (a gap: refused until an operator accepts
-it, as an event); one that is shorter or holds another record (made anew, cut, or an older one restored: refused); one
-with fewer partitions than were read (made anew: refused).
+it, as an event); one that is shorter or holds another record (made anew, cut, or an older one restored: refused). How
+many partitions there are is not looked at here: `heliograph topics` reports a number that differs.
 """
 
 from collections.abc import Mapping

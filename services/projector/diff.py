@@ -45,7 +45,7 @@ TABLES = (
     Compared("campaigns", ("campaign_id", "partition"),
              ("name", "body", "sender", "scheduled_at", "requested_at", "chunks", "chunks_seen")),
     Compared("campaign_counts", ("campaign_id", "partition", "status", "awaiting"), ("messages",), "messages <> 0"),
-    Compared("campaign_control", ("campaign_id",), ("cancelled", "paused", "reason", "decided_at", "event_id")),
+    Compared("campaign_control", ("campaign_id",), ("cancelled", "paused", "reason", "decision", "decided_at", "event_id")),
     Compared("recipients", ("phone",), ("is_opted_out", "decided_at", "source")),
     Compared("replies", ("inbound_id",), ("sender", "originator", "kind", "body", "keyword", "received_at")),
     Compared("orphan_reports", ("event_id",), ("batch_id", "recipient", "status", "code", "seen", "settled")),

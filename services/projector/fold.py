@@ -248,9 +248,8 @@ class Changes:
     def decided(self, event: e.ControlEvent, _partition: int) -> None:
         """Pause, resume or cancel."""
         cancelled, paused = isinstance(event, e.CampaignCancelled), isinstance(event, e.CampaignPaused)
-        self.control.append(
-            Decision(event.campaign_id, cancelled, paused, event.reason, event.occurred_at, event.event_id)
-        )
+        moment = event.decision, event.occurred_at, event.event_id
+        self.control.append(Decision(event.campaign_id, cancelled, paused, event.reason, *moment))
 
     def _chunk(self, campaign_id: str, chunk: int, partition: int) -> ChunkFacts:
         self.partition_of[campaign_id, chunk] = partition

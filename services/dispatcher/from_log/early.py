@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from contracts.events import decode
 from contracts.identity import Reference
 from infra.kafka.records import Partition
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, Pool
 from services.dispatcher.fits import misfit_waiting
 from services.dispatcher.from_log.facts import ChunkKey, Fact, Standing, reference_in
 from services.dispatcher.keys import columns
@@ -89,6 +89,6 @@ def in_order(facts: Sequence[Fact]) -> list[Fact]:
 FORGET = "DELETE FROM dispatch.early WHERE seen_at < now() - interval '30 days'"
 
 
-async def forget(connection: Connection) -> None:
-    """What nobody asked for in a month is of another installation."""
-    await connection.execute(FORGET)
+async def forget(pool: Pool) -> None:
+    """Delete what nobody asked for in a month: it is of another installation, or its request is gone from the log."""
+    await pool.execute(FORGET)

@@ -45,7 +45,7 @@ def _campaign(number: int, chance: random.Random) -> Iterator[Said]:
     for kind in chance.choices(controls, [6, 6, 1], k=5):
         event: e.ControlEvent = kind(
             event_id=derived_id("control", str(number), str(chance.random())), occurred_at=moment(chance.randrange(9)),
-            campaign_id=campaign_id(number), actor="test",
+            campaign_id=campaign_id(number), actor="test", decision=chance.randrange(3),
         )  # fmt: skip
         yield Said(topics.CAMPAIGN_CONTROL, campaign_id(number), event)
 

@@ -62,7 +62,7 @@ def campaigns(events: Sequence[e.AnyEvent], shown: Mapping[Message, Shown]) -> d
     """(status, messages requested, chunks seen) of every campaign of which a chunk was requested."""
     chunks: dict[str, set[int]] = {}
     wanted: dict[str, int] = {}
-    words: dict[str, tuple[str, str, bool]] = {}
+    words: dict[str, tuple[int, str, str, bool]] = {}
     cancelled = set[str]()
     for event in events:
         match event:
@@ -70,7 +70,7 @@ def campaigns(events: Sequence[e.AnyEvent], shown: Mapping[Message, Shown]) -> d
                 chunks.setdefault(event.campaign_id, set()).add(event.chunk)
                 wanted[event.campaign_id] = event.chunks
             case e.CampaignPaused() | e.CampaignResumed() | e.CampaignCancelled():
-                word = (event.occurred_at, event.event_id, isinstance(event, e.CampaignPaused))
+                word = (event.decision, event.occurred_at, event.event_id, isinstance(event, e.CampaignPaused))
                 words[event.campaign_id] = max(words.get(event.campaign_id, word), word)
                 cancelled |= {event.campaign_id} if isinstance(event, e.CampaignCancelled) else set()
     messages: dict[str, list[Shown]] = {campaign: [] for campaign in chunks}
@@ -81,7 +81,7 @@ def campaigns(events: Sequence[e.AnyEvent], shown: Mapping[Message, Shown]) -> d
             _status(
                 messages[campaign],
                 whole=len(seen) >= wanted[campaign],
-                paused=campaign in words and words[campaign][2],
+                paused=campaign in words and words[campaign][3],
                 cancelled=campaign in cancelled,
             ),
             len(messages[campaign]),

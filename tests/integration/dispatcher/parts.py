@@ -105,7 +105,7 @@ class Parts:
             arrived: int = await self.ledger.fetchval("SELECT count(*) FROM dispatch.chunks")
             return arrived >= chunks and await self.ledger.fetchval(OPEN) == 0
 
-        await until(is_settled, "the ledger is settled", within=30.0)
+        await until(is_settled, "the ledger is settled", within=120.0)  # pauses grow, and a machine may be busy
 
     async def events(self, kind: type[E], topic: str = topics.DISPATCHES) -> list[E]:
         """What the log says, of one kind."""

@@ -2,6 +2,7 @@
 
 import random
 import string
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -130,7 +131,7 @@ async def test_an_orphan_too_large_for_its_place_is_a_dead_letter(these: Parts) 
     assert (letter.origin, letter.offset, letter.truncated) == (topics.DELIVERY_REPORTS, None, True)
     assert len(letter.raw) == 500_000
     placed = [e for e in await these.events(DeliveryReported, topics.DELIVERY_REPORTS) if e.event_id == small.event_id]
-    assert [event.campaign_id for event in placed] == [None, CAMPAIGN]
+    assert Counter(event.campaign_id for event in placed) == {None: 1, CAMPAIGN: 1}  # read from two partitions
 
 
 async def test_a_stop_that_was_sent_to_an_endless_number_is_confirmed(these: Parts) -> None:

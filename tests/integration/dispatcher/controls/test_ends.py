@@ -10,6 +10,7 @@ from contracts.events import FollowUpGivenUp
 from infra.kafka.connection import KafkaConnection
 from infra.process.world import iso
 from infra.sinch.simulator.rules import decode_rules
+from services.dispatcher import taking_back
 from tests.integration.dispatcher.controls.whole import CHUNK, Whole
 from tests.reading import events_of
 from tests.waiting import until
@@ -72,6 +73,13 @@ async def test_a_cancel_reaches_those_who_wait_for_an_attempt_that_was_never_mad
     await assert_over(system, campaign_id, "cancelled", {"cancelled": CHUNK})
 
 
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What expired long ago is looked for every second, not every minute."""
+    monkeypatch.setattr(taking_back, "SEARCH_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize(("kind", "ago"), [("absent", timedelta(seconds=1)), ("split", timedelta(days=40))])
 async def test_expire_at_reaches_them_however_long_ago_it_was(system: Whole, kind: str, ago: timedelta) -> None:
     """A dispatcher that was away for a month finds them as well."""

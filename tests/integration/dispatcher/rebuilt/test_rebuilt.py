@@ -14,7 +14,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", ["large chunks", pytest.param("many chunks", marks=pytest.mark.long)])
 async def test_a_lost_ledger_is_made_whole_by_the_log(these: Parts, name: str) -> None:
     """Emptied in the middle, restored to an older copy, to the last second, emptied at the end."""
     shapes: tuple[Shape, ...] = SHAPES[name]

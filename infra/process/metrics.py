@@ -43,6 +43,8 @@ LOG_TRIMMED = _counter(
 )
 LOG_GAPS = _counter("log_gaps_accepted", "Gaps of the log that an operator accepted and that were skipped.", "topic")
 
+REQUESTS_REFUSED = _counter("requests_refused", "Requests refused before anything of them was read.", "reason")
+
 # campaign
 STANDING_STILL = _gauge(
     "standing_still", "1 while the service stands still for the given reason; /readyz says more.", "service", "reason"

@@ -3,91 +3,18 @@
 The description of a field is its documentation: the table in docs/ and `.env.example` are held to this class.
 """
 
-import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.consent import DEFAULT_LANGUAGES, LANGUAGES
-from infra.process.access import ApiKey, may_stand_open
+from contracts.consent import DEFAULT_LANGUAGES
+from infra.process.access import may_stand_open
 from infra.process.secret_files import SUFFIX, secrets_from_files
 from infra.process.settings_errors import Problem, SettingsError, problems_of
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _keys(value: object) -> tuple[ApiKey, ...]:
-    parts = _split(value)
-    if not isinstance(parts, list | tuple):
-        raise ValueError("takes a list separated by commas")  # noqa: TRY004  pydantic collects ValueErrors only
-    keys = tuple(part if isinstance(part, ApiKey) else ApiKey.parse(part) for part in parts)
-    if len({key.id for key in keys}) != len(keys):
-        raise ValueError("has two keys of the same name: the audit could not tell them apart")
-    return keys
-
-
-def _languages(value: object) -> object:
-    found = _split(value)
-    if isinstance(found, list) and (unknown := sorted(set(found) - set(LANGUAGES))):
-        raise ValueError(f"has {', '.join(unknown)}; known are {', '.join(LANGUAGES)}")
-    return found
-
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an address like https://example.com, without query")
-    return value.rstrip("/")
-
-
-def _dsn(value: object) -> SecretStr:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    if urlsplit(text).scheme not in ("postgresql", "postgres"):
-        raise ValueError("must be like postgresql://user:password@host:5432/database")
-    if "," in urlsplit(text).netloc.rpartition("@")[2] and "target_session_attrs=" not in text:
-        text += ("&" if urlsplit(text).query else "?") + "target_session_attrs=read-write"  # of several: the primary
-    return SecretStr(text)
-
-
-def _prefix(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", value):
-        raise ValueError("may hold letters, digits, dots, dashes and underscores, at most 100")
-    return value
-
-
-def _text(value: str) -> str:
-    if "${" in value:
-        raise ValueError("may hold no placeholder ${…}: nothing would fill it in")
-    return value
-
-
-def _region(value: str) -> str:
-    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - most processes need no numbering plans
-
-    if value.upper() not in SUPPORTED_REGIONS:
-        raise ValueError("must be a country's two letters of ISO 3166, such as US or GB")
-    return value.upper()
-
-
-Url = Annotated[str, BeforeValidator(_url)]
-Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
-Region = Annotated[str, AfterValidator(_region)]
-Prefix = Annotated[str, BeforeValidator(_prefix)]
-Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Languages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)]
-Text = Annotated[str, Field(max_length=2_000), AfterValidator(_text)]
-"""Of a message; Sinch takes no longer one (CONTRACT §1.1)."""
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400)]
-
+from infra.process.settings_types import Dsn, Keys, Languages, Port, Prefix, Region, Seconds, Secrets, Text, Texts, Url
 
 PUBLIC_TOKEN = "simulator"  # noqa: S105  the simulator's plan and token unless told otherwise: no secret
 MIN_SECRET_LENGTH = 6  # a shorter one would blot out half the log: it is kept out by its key only
@@ -120,6 +47,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback makes API_KEYS mandatory.")
     port: Port = Field(3000, description="Port of the public API.")
     base_url: Url | None = Field(None, description="Public address of this service, for Sinch's callbacks.")
+    allowed_hosts: Texts = Field(
+        (),
+        description="Further names, by commas, under which this may be asked while no keys are set, and whose pages "
+        "may ask. Loopback's and BASE_URL's always may.",
+    )
     webhook_port: Port | None = Field(None, description="Port of the webhook gateway where it runs apart.")
     simulator_port: Port | None = Field(None, description="Port of the simulator. Unset: 3010, or a free one.")
     metrics_port: Port = Field(0, description="Port of health and metrics of services without an API. 0: none.")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from infra.http.application import health_application, new_application
 from infra.kafka.connection import connection_from
 from infra.kafka.safety import kafka_check
 from infra.postgres.ready import postgres_check
@@ -26,7 +27,7 @@ def http_work(
     """A process that answers HTTP with all of `setups` mounted in one application, on a port of several if wanted."""
 
     async def work(settings: Settings, world: World) -> None:
-        app = web.Application(client_max_size=settings.max_body_bytes)
+        app = new_application(settings)
         add_health_routes(app)
         for setup in setups:
             await setup(app, settings, world)
@@ -43,7 +44,7 @@ def with_own_metrics(work: Work) -> Work:
     async def both(settings: Settings, world: World) -> None:
         if settings.metrics_port == 0:
             return await work(settings, world)
-        app = web.Application()
+        app = health_application(settings)
         add_health_routes(app)
         async with serving(app, settings.host, settings.metrics_port):
             return await work(settings, world)
@@ -57,7 +58,7 @@ def with_health(work: Work) -> Work:
     async def both(settings: Settings, world: World) -> None:
         if settings.metrics_port == 0:
             return await work(settings, world)
-        app = web.Application()
+        app = health_application(settings)
         add_health_routes(app)
         assert settings.database_url is not None
         checks, kafka = readiness_of(app), connection_from(settings)

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import StreamReader, web
 
 from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, Position, RecordTooLarge
+from infra.process.sparing import Sparing
 from infra.process.world import World
 from infra.sinch.wire.signature import SIGNATURE
 from services.webhook_gateway import answers
@@ -24,7 +25,6 @@ from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.moments import Moments
 from services.webhook_gateway.proof import Caller, Proof, Signed
 from services.webhook_gateway.replays import Replays
-from services.webhook_gateway.sparing import Sparing
 from services.webhook_gateway.translate import Said, Translator, dead
 
 log = structlog.get_logger(__name__)

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from contracts import topics
 from contracts.events import CampaignRequested, decode
+from infra.http.application import new_application
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.log import scan
 from infra.kafka.provision import provision
@@ -52,9 +53,10 @@ async def _service(database: str, kafka: KafkaConnection, world: World, **more: 
         "kafka_topic_prefix": kafka.topic_prefix,
         "privacy_key": PRIVACY_KEY,
     }
-    app = web.Application()
+    settings = Settings(**(values | more))
+    app = new_application(settings)
     add_health_routes(app)
-    await setup(app, Settings(**(values | more)), world)
+    await setup(app, settings, world)
     return TestClient(TestServer(app))
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 
+from infra.http.application import new_application
 from infra.kafka.connection import KafkaConnection
 from infra.process.health import add_health_routes
 from infra.process.lane import LaneRunner
@@ -46,9 +47,10 @@ async def start(kafka: KafkaConnection, world: World, aiohttp_client: AiohttpCli
             "kafka_topic_prefix": kafka.topic_prefix,
             "privacy_key": "k" * 16,
         }
-        app = web.Application()
+        settings = Settings(**(values | more))
+        app = new_application(settings)
         add_health_routes(app)
-        await setup(app, Settings(**(values | more)), world)
+        await setup(app, settings, world)
         return await aiohttp_client(_Server(app))  # type: ignore[return-value]
 
     return go

@@ -10,11 +10,11 @@ import pytest
 
 from infra.process.logs import LineWriter
 from infra.process.metrics import REGISTRY
+from infra.process.sparing import Sparing
 from services.webhook_gateway.access_line import json_lines
 from services.webhook_gateway.budget import Budget, Share, TooMuchHeld
 from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.replays import Replays
-from services.webhook_gateway.sparing import Sparing
 
 
 @dataclass

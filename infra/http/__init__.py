@@ -1,0 +1,1 @@
+"""What stands before every HTTP application: who may ask, how much is read, and what every answer carries."""

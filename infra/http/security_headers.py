@@ -1,0 +1,30 @@
+"""What every answer tells a browser: guess no type, keep nothing, show it in no frame, load nothing, give it to no other page."""
+
+from aiohttp import hdrs, web
+
+CSP = "Content-Security-Policy"
+NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+UNLESS_SAID = ((CSP, NOTHING), (hdrs.CACHE_CONTROL, "no-store"))
+"""A page brings the policy that it needs, and an asset may say how long it lives."""
+
+
+async def add_security_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Complete an answer before its head is written (the signal `on_response_prepare`).
+
+    An answer to a body that was not read to its end is a refusal, and ends the connection: nothing more is read.
+    """
+    headers = response.headers
+    headers.update(ALWAYS)
+    for name, value in UNLESS_SAID:
+        if name not in headers:
+            headers[name] = value
+    if request.can_read_body:
+        headers[hdrs.CONNECTION] = "close"
+        response.force_close()

@@ -29,6 +29,7 @@ from contracts.events.operations import (
     RecordDropped,
     RecordParked,
     RecordRetried,
+    Restored,
 )
 from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
 
@@ -61,6 +62,7 @@ AnyEvent = (
     | ConsentEvent
     | ProjectionControlEvent
     | GapAccepted
+    | Restored
     | DeadLetterEvent
 )
 
@@ -136,6 +138,7 @@ __all__ = [
     "RecordParked",
     "RecordRetried",
     "ReportNeverCame",
+    "Restored",
     "SendAttempted",
     "StatusCount",
     "UnreadableEventError",

@@ -36,6 +36,19 @@ class GapAccepted(Event, tag="GapAccepted.v1", kw_only=True):
     actor: str
 
 
+class Restored(Event, tag="Restored.v1", kw_only=True):
+    """An operator restored something after a loss: `what` (`ledger`, `log`) from `source` (`log`, `ledger`, `sinch`).
+
+    `said` counts the events that this put into the log. It changes nothing by itself: it says who did it, and why.
+    """
+
+    what: str
+    source: str
+    reason: str
+    actor: str
+    said: int = 0
+
+
 class DeadLetter(Event, tag="DeadLetter.v1", kw_only=True):
     """Something that came in and could not be read, with its bytes (base64 in JSON) and where it came from.
 

@@ -148,6 +148,14 @@ def gap(context: typer.Context) -> None:
     gaps(context.args, prog_name="heliograph gap")
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def restore(context: typer.Context) -> None:
+    """After a loss: make the ledger anew from the log, or tell the log what it lacks. docs/operations.md, Restoring."""
+    from services.cli.restore.commands import app as restoring
+
+    restoring(context.args, prog_name="heliograph restore")
+
+
 @app.command()
 def explain(
     campaign: Annotated[str, typer.Argument(help="A campaign's id.")],

@@ -1,0 +1,1 @@
+"""`heliograph restore`: what operators do after a loss."""

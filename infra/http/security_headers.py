@@ -15,16 +15,21 @@ UNLESS_SAID = ((CSP, NOTHING), (hdrs.CACHE_CONTROL, "no-store"))
 """A page brings the policy that it needs, and an asset may say how long it lives."""
 
 
-async def add_security_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Complete an answer before its head is written (the signal `on_response_prepare`).
-
-    An answer to a body that was not read to its end is a refusal, and ends the connection: nothing more is read.
-    """
+def complete(response: web.StreamResponse) -> None:
+    """Add what an answer does not say itself."""
     headers = response.headers
     headers.update(ALWAYS)
     for name, value in UNLESS_SAID:
         if name not in headers:
             headers[name] = value
+
+
+async def add_security_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Complete an answer before its head is written (the signal `on_response_prepare`).
+
+    An answer to a body that was not read to its end is a refusal, and ends the connection: nothing more is read.
+    """
+    complete(response)
     if request.can_read_body:
-        headers[hdrs.CONNECTION] = "close"
+        response.headers[hdrs.CONNECTION] = "close"
         response.force_close()

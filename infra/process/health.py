@@ -85,17 +85,20 @@ async def _outcome(name: str, check: Check) -> str:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: web.Application, host: str, port: int, *, reuse_port: bool = False) -> AsyncIterator[int]:
+async def serving(
+    app: web.Application, host: str, port: int, *, reuse_port: bool = False, shutdown_seconds: float = SHUTDOWN_SECONDS
+) -> AsyncIterator[int]:
     """Serve `app` while inside; gives the port. Ends by refusing new connections and letting requests finish.
 
-    With `reuse_port` several processes may listen on the same port. A connection on which no whole request comes is
-    closed after IDLE_SECONDS, also one that sends its headers letter by letter.
+    With `reuse_port` several processes may listen on the same port. A connection on which nothing comes is closed after
+    IDLE_SECONDS, one that sends too slowly before (infra/http/slow_clients.py). Bodies are given as they came, whatever
+    their Content-Encoding: `infra.http.content_encoding.decoded` reads them.
     """
     runner = LaneRunner(
         app,
         access_log=None,
         handle_signals=False,
-        shutdown_timeout=SHUTDOWN_SECONDS,
+        shutdown_timeout=shutdown_seconds,
         keepalive_timeout=IDLE_SECONDS,
         max_line_size=MOST_HEADER_BYTES,
         max_field_size=MOST_HEADER_BYTES,

@@ -6,11 +6,14 @@ handed on as it arrives, without a task, and answered by a block of bytes whenev
 that is anything else the connection goes over to aiohttp's ordinary way for good, so the application must have the same
 handler behind the same paths.
 
+Whatever way it goes, a body stays as it came (infra/http/content_encoding.py), and a client that sends too slowly is sent
+away (infra/http/slow_clients.py).
+
 This is the only file that knows private names of aiohttp's server, which is why pyproject.toml holds it to 3.14.
 """
 # ruff: noqa: SLF001 - see above
 
-from asyncio import AbstractEventLoop, BaseTransport
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +23,9 @@ from aiohttp.http import HttpVersion11
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from infra.http.security_headers import complete
+from infra.http.slow_clients import LOOK_SECONDS, TooSlow, Waiting, Watch
+
 Respond = Callable[[bytes], None]
 """Takes the whole response, once."""
 
@@ -28,6 +34,10 @@ Receive = Callable[[RawRequestMessage, bytes, str | None, Respond], None]
 
 LANE: web.AppKey[dict[str, Receive]] = web.AppKey("lane", dict)
 """What an application wants answered the short way, by path."""
+
+TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+LINGER_SECONDS = 2.0
+"""For reading on what was refused, so that its sender finds the answer; it is thrown away as it comes."""
 
 AT_A_TURN = 8
 """Connections: few enough that the first records are sent while others are worked on, many enough to poll seldom."""
@@ -65,7 +75,60 @@ class _Turns:
                 self._loop.call_exception_handler({"message": "a connection cannot go on", "exception": error})
 
 
-class _Connection(RequestHandler):
+class _Watched(RequestHandler):
+    """One connection, with what must be known to see that its client is too slow."""
+
+    __slots__ = ("received", "watch")
+    received: int
+    watch: Watch
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        self.received, self.watch = 0, Watch()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        super().data_received(data)
+
+    @property
+    def requests(self) -> int:
+        """Requests whose head has come."""
+        return self._request_count
+
+    @property
+    def waiting_for(self) -> Waiting:
+        """What the client owes us."""
+        request = self._current_request
+        if request is not None:
+            return Waiting.NOTHING if request.content.is_eof() else Waiting.BODY
+        return Waiting.HEAD if self._waiter is not None and not self._messages else Waiting.NOTHING
+
+    @property
+    def held_up(self) -> bool:
+        """Whether it is we who do not read on."""
+        return self._reading_paused
+
+    def end_slow(self, waiting: Waiting) -> None:
+        """Say 408 and end: what reads the body is told, a head that never came is answered here."""
+        if waiting is Waiting.BODY and self._current_request is not None:
+            self._lingering_time = 0.0
+            self._close = True
+            self._current_request.content.set_exception(TooSlow("The body came too slowly."))
+        else:
+            if self.transport is not None:
+                self.transport.write(TOO_SLOW)
+            self.force_close()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Aiohttp's own, for what is no HTTP, with the headers that every answer has."""
+        response = super().handle_error(request, status, exc, message)
+        complete(response)
+        return response
+
+
+class _Connection(_Watched):
     """One connection that begins in the lane. One request at a time is under way; its successors wait, in order."""
 
     __slots__ = ("_in_lane", "_remote", "lane", "turns")
@@ -77,13 +140,21 @@ class _Connection(RequestHandler):
         super().connection_made(transport)
         self._remote = self.peername[0] if self.peername else None
 
+    @property
+    def waiting_for(self) -> Waiting:
+        """What the client owes us."""
+        if self._in_lane:
+            return Waiting.NOTHING if self._request_in_progress or self._messages else Waiting.HEAD
+        return super().waiting_for
+
     async def start(self) -> None:
         """Take requests one after the other, as aiohttp does: once this connection has left the lane."""
         if not self._in_lane:
             await super().start()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self.received += len(data)
+        RequestHandler.data_received(self, data)  # past the base class: this is called for every request
         if self._in_lane and self._messages and not self._request_in_progress:
             self.turns.ask(self.go_on)
 
@@ -117,6 +188,7 @@ class _Connection(RequestHandler):
             or message.should_close
             or message.upgrade
             or not payload.is_eof()
+            or message.compression is not None
             or hdrs.EXPECT in message.headers
         ):
             return None
@@ -165,27 +237,46 @@ def _body(payload: StreamReader) -> bytes:
 
 
 class _Server(web.Server):
-    """Makes connections that begin in the lane."""
+    """Makes connections that begin in the lane, where there is one, and looks after all of them."""
 
-    def __init__(self, ordinary: web.Server, lane: Mapping[str, Receive], loop: AbstractEventLoop) -> None:
+    def __init__(self, ordinary: web.Server, lane: Mapping[str, Receive] | None, loop: AbstractEventLoop) -> None:
         super().__init__(
             ordinary.request_handler, request_factory=ordinary.request_factory,
             handler_cancellation=ordinary.handler_cancellation, loop=loop, **ordinary._kwargs,
         )  # fmt: skip
         self._lane = lane
         self._turns = _Turns(loop)
+        self._next_look: TimerHandle | None = loop.call_later(LOOK_SECONDS, self._look)
 
     def __call__(self) -> RequestHandler:
+        if not self._lane:
+            return _Watched(self, loop=self._loop, **self._kwargs)
         connection = _Connection(self, loop=self._loop, **self._kwargs)
         connection.lane = self._lane
         connection.turns = self._turns
         return connection
 
+    def _look(self) -> None:
+        """Look at every connection, again and again until the server ends."""
+        now = self._loop.time()
+        for connection in list(self._connections):
+            assert isinstance(connection, _Watched)
+            connection.watch.look(connection, now)
+        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def pre_shutdown(self) -> None:
+        """End looking: those that are left have their few seconds."""
+        if self._next_look is not None:
+            self._next_look.cancel()
+        super().pre_shutdown()
+
 
 class LaneRunner(web.AppRunner):
     """An `AppRunner` whose connections begin in the application's lane, where it has one."""
 
+    def __init__(self, app: web.Application, **more: Any) -> None:
+        super().__init__(app, **{"auto_decompress": False, "lingering_time": LINGER_SECONDS, **more})
+
     async def _make_server(self) -> web.Server:
         server: Any = await super()._make_server()
-        lane = self.app.get(LANE)
-        return _Server(server, lane, server._loop) if lane else server
+        return _Server(server, self.app.get(LANE), server._loop)

@@ -20,8 +20,18 @@ SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-ALWAYS = {HTTPStatus.UNAUTHORIZED: "An API key is needed.", HTTPStatus.SERVICE_UNAVAILABLE: "Try again later."}
-CONTROL = {
+ALWAYS = {
+    HTTPStatus.UNAUTHORIZED: "An API key is needed.",
+    HTTPStatus.FORBIDDEN: "A page of another site asks, or a proxy while no keys are set.",
+    HTTPStatus.MISDIRECTED_REQUEST: "While no keys are set, this is answered under this machine's own names only.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Try again later.",
+}
+BODY = {
+    HTTPStatus.REQUEST_TIMEOUT: "The body came too slowly.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON in UTF-8, plain or in gzip or deflate.",
+}
+CONTROL = BODY | {
     HTTPStatus.BAD_REQUEST: "Something in the request is wrong.",
     HTTPStatus.NOT_FOUND: "There is no such campaign.",
     HTTPStatus.CONFLICT: "This makes no sense for the campaign as it stands.",
@@ -31,11 +41,10 @@ OPT_OUT = {HTTPStatus.BAD_REQUEST: "This is not a phone number."}
 ERRORS: dict[tuple[str, str], dict[HTTPStatus, str]] = {
     **{(f"/api/campaigns/{{campaign_id}}/{verb}", "post"): CONTROL for verb in ("pause", "resume", "cancel")},
     **{("/api/opt-outs/{phone}", method): OPT_OUT for method in ("put", "delete", "get")},
-    ("/api/campaigns/send", "post"): {
+    ("/api/campaigns/send", "post"): BODY
+    | {
         HTTPStatus.BAD_REQUEST: "Something in the request is wrong; `errors` names every fault.",
         HTTPStatus.CONFLICT: "The request with this Idempotency-Key is still being worked on.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON in UTF-8.",
         HTTPStatus.UNPROCESSABLE_ENTITY: "This Idempotency-Key came before with another body.",
         HTTPStatus.SERVICE_UNAVAILABLE: "Kafka or PostgreSQL is away. `code` says whether the campaign was recorded.",
     },

@@ -8,6 +8,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from contracts.http.problems import Fault
+from infra.http.content_encoding import ACCEPTED, Bomb, UnknownEncoding, decoded, encoding_of
+from infra.http.slow_clients import LEAST_BYTES, WINDOW_SECONDS, TooSlow
 from services.campaign.problems import CorrectTheRequest
 
 JSON_TYPES = ("application/json", "text/json")
@@ -45,10 +47,26 @@ async def _read(request: web.Request, max_bytes: int) -> bytes:
         raise _too_large(max_bytes)
     body = bytearray()
     try:
-        async for block in request.content.iter_any():
+        async for block in decoded(request.content, encoding_of(request.headers)):
             body += block
             if len(body) > max_bytes:
                 raise _too_large(max_bytes)
+    except UnknownEncoding as error:
+        detail = f"The body's Content-Encoding {str(error)!r} is not read here; {ACCEPTED} are."
+        raise CorrectTheRequest(
+            detail,
+            status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            code="unknown_encoding",
+            headers={"Accept-Encoding": ACCEPTED},
+        ) from None
+    except Bomb as error:
+        detail = f"The compressed body is out of all proportion: {error}. Send it plain, or in several campaigns."
+        raise CorrectTheRequest(detail, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="too_large") from None
+    except TooSlow as error:
+        detail = f"The body came too slowly: at least {LEAST_BYTES:,} bytes must come in {WINDOW_SECONDS:.0f} seconds."
+        raise CorrectTheRequest(
+            detail, status=HTTPStatus.REQUEST_TIMEOUT, code="too_slow", headers={"Connection": "close"}
+        ) from error
     except (web.RequestPayloadError, HttpProcessingError) as error:
         raise CorrectTheRequest(
             "The body broke off or is not in its Content-Encoding.", code="broken_body", headers={"Connection": "close"}

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from aiohttp import StreamReader, web
 
+from infra.http.content_encoding import encoding_of
 from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, Position, RecordTooLarge
 from infra.process.sparing import Sparing
 from infra.process.world import World
@@ -101,7 +102,7 @@ class Handler:
             return caller
         share = Share(self._budget)
         try:
-            raw, cut = await read_body(content, share)
+            raw, cut = await read_body(content, share, encoding=encoding_of(headers))
         except TooMuchHeld as error:
             return self._later("overload", str(error))
         except (TimeoutError, ConnectionError, web.RequestPayloadError) as error:

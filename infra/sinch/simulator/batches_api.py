@@ -52,7 +52,7 @@ class BatchesApi:
     async def send(self, request: web.Request) -> web.Response:
         """`POST /batches`."""
         draft = self._draft(await http_input.body_object(request))
-        size = len(await request.read())
+        size = len(await http_input.body_bytes(request))
         if not self._plan.has_room(size, len(draft.to)):
             return answers.foreign(self._plan.settings, 429, request.path)
         batch = self._plan.accept(draft, size)
@@ -100,14 +100,14 @@ class BatchesApi:
         draft = Draft(batch.to[:], kept | read_fields(changes))
         self._change_recipients(draft, changes)
         check_together(draft, self._plan.timeline.now())
-        self._plan.change(batch, draft, len(await request.read()))
+        self._plan.change(batch, draft, len(await http_input.body_bytes(request)))
         return answers.raw_json(encode(self._shown(batch)))
 
     async def replace(self, request: web.Request) -> web.Response:
         """`PUT /batches/{id}`: another batch under the same id and time of creation."""
         draft = self._draft(await http_input.body_object(request))
         batch = self._found(request)
-        self._plan.change(batch, draft, len(await request.read()))
+        self._plan.change(batch, draft, len(await http_input.body_bytes(request)))
         return answers.raw_json(encode(self._shown(batch)))
 
     async def cancel(self, request: web.Request) -> web.Response:

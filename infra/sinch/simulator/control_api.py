@@ -49,7 +49,7 @@ class ControlApi:
         """Other rules; what is left out is as by default. 400 with the place of the mistake."""
         await http_input.body_object(request)
         try:
-            self._plan.follow(decode_rules(await request.read()))
+            self._plan.follow(decode_rules(await http_input.body_bytes(request)))
         except WrongRule as error:
             raise Rejected(400, "invalid_rule", str(error)) from error
         return answers.json(self._plan.rules)

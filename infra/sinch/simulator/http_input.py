@@ -6,10 +6,13 @@ from typing import Any
 
 from aiohttp import web
 
+from infra.http.content_encoding import Bomb, UnknownEncoding, decoded, encoding_of
 from infra.sinch.simulator.fields import CONSTRAINT, Rejected, violated, wrong
 from infra.sinch.simulator.requests import parse_object
 from infra.sinch.wire.batches import DEFAULT_PAGE_SIZE, LIST_DEFAULT_SECONDS, LIST_WINDOW_SECONDS, MAX_PAGE_SIZE
 from infra.sinch.wire.timestamps import NotATimestamp, moment
+
+BODY = web.RequestKey("body", bytes)
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MAX_PAGE = 10**9
@@ -20,11 +23,28 @@ async def body_object(request: web.Request) -> dict[str, Any]:
     """The JSON object in the body: 415 for another media type, 400 when it is too large or none."""
     if request.content_type != "application/json":
         raise Rejected(415, "", "")
+    return parse_object(await body_bytes(request))
+
+
+async def body_bytes(request: web.Request) -> bytes:
+    """The body's bytes, read once: 400 when it is too large, 415 for an encoding that is not read."""
+    if BODY not in request:
+        request[BODY] = await _read(request)
+    return request[BODY]
+
+
+async def _read(request: web.Request) -> bytes:
+    body = bytearray()
     try:
-        raw = await request.read()
-    except web.HTTPRequestEntityTooLarge:
+        async for block in decoded(request.content, encoding_of(request.headers)):
+            body += block
+            if len(body) > request.client_max_size:
+                raise Rejected(400, CONSTRAINT, "The request is too large.")
+    except UnknownEncoding:
+        raise Rejected(415, "", "") from None
+    except Bomb:
         raise Rejected(400, CONSTRAINT, "The request is too large.") from None
-    return parse_object(raw)
+    return bytes(body)
 
 
 def number(request: web.Request, name: str, default: int, most: int, least: int = 0) -> int:

@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from infra.sinch.simulator import http_input
 from infra.sinch.simulator.batches_api import BATCH_ID
 from infra.sinch.simulator.plan import Plan
 from infra.sinch.simulator.rules import Fault, Operation
@@ -47,7 +48,7 @@ def befalling(plan: Plan) -> Middleware:
 
 async def _with_fault(plan: Plan, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     if fault.kind != "cut_before":
-        await request.read()  # a real server answers after it has read
+        await http_input.body_bytes(request)  # a real server answers after it has read
     instead = await plan.faults.before(fault, request)
     if instead is not None:
         return instead
@@ -65,6 +66,6 @@ async def _reference(request: web.Request) -> str:
     if "client_reference" in request.query:
         return request.query["client_reference"]
     try:
-        return msgspec.json.decode(await request.read(), type=_Reference).client_reference
+        return msgspec.json.decode(await http_input.body_bytes(request), type=_Reference).client_reference
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, web.HTTPException):
         return ""

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import web
-
+from infra.process.health import serving
 from infra.process.world import World
 from infra.sinch.simulator.app import PLAN, create_app
 from infra.sinch.simulator.plan import Plan
@@ -32,16 +31,9 @@ async def serve_simulator(
 ) -> AsyncIterator[RunningSimulator]:
     """A simulator while the context lasts; port 0 takes a free one. Raises OSError when the port is taken."""
     app = create_app(settings, world)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port, backlog=1024)
-        await site.start()
-        bound = runner.addresses[0]
-        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield RunningSimulator(f"http://{shown}:{bound[1]}", app[PLAN])
-    finally:
-        await runner.cleanup()
+    async with serving(app, host, port, shutdown_seconds=_SHUTDOWN) as bound:
+        shown = f"[{host}]" if ":" in host else host
+        yield RunningSimulator(f"http://{shown}:{bound}", app[PLAN])
 
 
 async def run_simulator(settings: SimulatorSettings, host: str, port: int, world: World | None = None) -> None:

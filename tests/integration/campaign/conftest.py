@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from contracts import topics
 from contracts.events import CampaignRequested, decode
@@ -22,6 +22,7 @@ from infra.process.health import add_health_routes
 from infra.process.settings import Settings
 from infra.process.world import SystemIds, World
 from services.campaign.app import setup
+from tests.served import ServedAsRun
 
 Client = TestClient[web.Request, web.Application]
 Start = Callable[..., Awaitable[Client]]
@@ -57,7 +58,7 @@ async def _service(database: str, kafka: KafkaConnection, world: World, **more: 
     app = new_application(settings)
     add_health_routes(app)
     await setup(app, settings, world)
-    return TestClient(TestServer(app))
+    return TestClient(ServedAsRun(app))
 
 
 @pytest.fixture(scope="module")

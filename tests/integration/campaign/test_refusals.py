@@ -1,5 +1,6 @@
 """Requests that cannot be accepted: always a problem document, never a 500."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -41,6 +42,8 @@ async def check_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
         (b"{}", {"Content-Type": "application/json; charset=utf-16"}, 415, "unknown_charset"),
         (b"{}", {"Content-Type": "application/json; charset=klingon"}, 415, "unknown_charset"),
         (b"{}", JSON | {"Content-Encoding": "gzip"}, 400, "broken_body"),
+        (b"{}", JSON | {"Content-Encoding": "br"}, 415, "unknown_encoding"),
+        (gzip.compress(b"{" + bytes(10**7)), JSON | {"Content-Encoding": "gzip"}, 413, "too_large"),
     ],
 )
 async def test_a_body_that_is_no_request(

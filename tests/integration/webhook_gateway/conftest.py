@@ -6,28 +6,21 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
 from infra.http.application import new_application
 from infra.kafka.connection import KafkaConnection
 from infra.process.health import add_health_routes
-from infra.process.lane import LaneRunner
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.webhook_gateway.app import setup
+from tests.served import ServedAsRun
 
 PATH = "/api/webhooks/delivery-reports"
 
 Client = TestClient[web.Request, web.Application]
 Start = Callable[..., Awaitable[Client]]
-
-
-class _Server(TestServer):
-    """Serves as `infra.process.health.serving` does: connections begin in the lane."""
-
-    async def _make_runner(self, **more: Any) -> LaneRunner:
-        return LaneRunner(self.app, **more)
 
 
 @pytest.fixture
@@ -51,6 +44,6 @@ async def start(kafka: KafkaConnection, world: World, aiohttp_client: AiohttpCli
         app = new_application(settings)
         add_health_routes(app)
         await setup(app, settings, world)
-        return await aiohttp_client(_Server(app))  # type: ignore[return-value]
+        return await aiohttp_client(ServedAsRun(app))  # type: ignore[return-value]
 
     return go

@@ -1,6 +1,7 @@
 """What is too much, too slow or too large never costs an authentic report, and never the gateway."""
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -43,6 +44,24 @@ async def test_what_does_not_fit_into_records_is_kept_as_a_dead_letter(
     assert (await (await start()).post(PATH, data=json.dumps(body))).status == 200
     (event,) = await events_of(kafka, topics.DEAD_LETTERS)
     assert isinstance(event, DeadLetter)
+
+
+async def test_a_compressed_callback_is_read(start: Start, kafka: KafkaConnection) -> None:
+    """Its events are in the log; one in an encoding that nobody reads is kept as a dead letter, with 200."""
+    client = await start()
+    raw = json.dumps(REPORT).encode()
+    assert (await client.post(PATH, data=gzip.compress(raw), headers={"Content-Encoding": "gzip"})).status == 200
+    assert len(await events_of(kafka, topics.DELIVERY_REPORTS)) == 1
+    assert (await client.post(PATH, data=raw + b"\x00", headers={"Content-Encoding": "br"})).status == 200
+    assert len(await events_of(kafka, topics.DEAD_LETTERS)) == 1
+
+
+async def test_a_strangers_body_is_not_inflated(start: Start) -> None:
+    """What comes without the token is 401 before anything of it is read, and the connection ends."""
+    client = await start(**SIGNED)
+    bomb = gzip.compress(bytes(10**8))
+    answer = await client.post(PATH, data=bomb, headers={"Content-Encoding": "gzip"})
+    assert (answer.status, answer.headers["Connection"]) == (401, "close")
 
 
 async def test_an_oversized_body_of_a_proven_caller_is_kept(start: Start, kafka: KafkaConnection) -> None:

@@ -13,6 +13,9 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.pool import Pool, create_pool
 from infra.process.world import World
 from tests.places import make_template, own_database, own_topics
+from tests.sharing import machine, pytest_collection_modifyitems
+
+__all__ = ["machine", "pytest_collection_modifyitems"]
 
 # How fast a busy machine draws examples says nothing about the code: neither deadlines nor that check may fail a run.
 settings.register_profile("heliograph", deadline=None, suppress_health_check=[HealthCheck.too_slow])

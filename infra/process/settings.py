@@ -6,12 +6,13 @@ The description of a field is its documentation: the table in docs/ and `.env.ex
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.consent import DEFAULT_LANGUAGES
-from infra.process.access import may_stand_open
+from infra.process.access import is_loopback, may_stand_open
 from infra.process.secret_files import SUFFIX, secrets_from_files
 from infra.process.settings_errors import Problem, SettingsError, problems_of
 from infra.process.settings_types import Dsn, Keys, Languages, Port, Prefix, Region, Seconds, Secrets, Text, Texts, Url
@@ -44,7 +45,10 @@ class Settings(BaseSettings):
     )
     sinch_http_timeout: Seconds = Field(10, description="Seconds until a call to Sinch counts as unanswered.")
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Other than loopback makes API_KEYS mandatory.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Other than loopback makes API_KEYS mandatory; so does a Sinch account.",
+    )
     port: Port = Field(3000, description="Port of the public API.")
     base_url: Url | None = Field(None, description="Public address of this service, for Sinch's callbacks.")
     allowed_hosts: Texts = Field(
@@ -54,7 +58,10 @@ class Settings(BaseSettings):
     )
     webhook_port: Port | None = Field(None, description="Port of the webhook gateway where it runs apart.")
     simulator_port: Port | None = Field(None, description="Port of the simulator. Unset: 3010, or a free one.")
-    metrics_port: Port = Field(0, description="Port of health and metrics of services without an API. 0: none.")
+    metrics_port: Port = Field(
+        0,
+        description="Port of health and metrics beside the published one, which shows neither metrics nor details once there are keys. 0: none.",
+    )
 
     api_keys: Keys = Field((), description="Keys of the API, `name:secret` or secrets, separated by commas.")
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
@@ -158,6 +165,17 @@ class Settings(BaseSettings):
         """Whether there is a Sinch account to send through."""
         return self.sinch_service_plan_id is not None and self.sinch_api_token is not None
 
+    @property
+    def has_real_account(self) -> bool:
+        """Whether messages cost money and reach people: the account is not the simulator's."""
+        token, host = self.sinch_api_token, urlsplit(self.sinch_base_url).hostname or ""
+        return token is not None and token.get_secret_value() != PUBLIC_TOKEN and not is_loopback(host)
+
+    @property
+    def may_stand_open(self) -> bool:
+        """Whether API and callbacks may do without keys and token: nobody else can reach us, and nothing is sent."""
+        return may_stand_open(self.host, self.base_url) and not self.has_real_account
+
     def secret_values(self) -> list[str]:
         """Every secret, so that logging can keep each from coming out."""
         several = (*(key.secret for key in self.api_keys), *self.webhook_token, *self.sinch_webhook_secret,
@@ -207,7 +225,11 @@ def _defaults(names: set[str]) -> dict[str, Any]:
 
 
 def _cross_checks(settings: Settings, needs: Collection[str]) -> list[Problem]:
-    problems = [Problem(name, None, "is needed here") for name in needs if _missing(settings, name)]
+    account = settings.has_real_account
+    why = {
+        name: ": a Sinch account is set, and any page or program here could send" for name in MAY_STAND_OPEN if account
+    }
+    problems = [Problem(name, None, f"is needed here{why.get(name, '')}") for name in needs if _missing(settings, name)]
     for one, other in PAIRS:
         first, second = getattr(settings, one), getattr(settings, other)
         if (first is None) != (second is None):
@@ -223,6 +245,6 @@ def _cross_checks(settings: Settings, needs: Collection[str]) -> list[Problem]:
 
 
 def _missing(settings: Settings, name: str) -> bool:
-    if name in MAY_STAND_OPEN and may_stand_open(settings.host, settings.base_url):
+    if name in MAY_STAND_OPEN and settings.may_stand_open:
         return False
     return not getattr(settings, name.lower())

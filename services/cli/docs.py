@@ -23,7 +23,7 @@ before anything starts, and everything that is wrong is listed at once (exit cod
 **Secrets** never stand in logs, errors or metrics. Each may stand in a file instead: `API_KEYS_FILE=/run/secrets/api_keys`
 for `API_KEYS`, and so on. Those marked *several* take a list separated by commas: put the new
 one first, change the other side, then take the old one out ([operations](operations.md)). Access without keys is allowed
-only while `HOST` is loopback and `BASE_URL` is loopback or unset; else `heliograph run` makes a key and shows it once,
+only while `HOST` is loopback, `BASE_URL` is loopback or unset and there is no Sinch account; else `heliograph run` makes a key and shows it once,
 and a service started alone refuses to start without.
 
 | setting | takes | unless set | |

@@ -1,7 +1,8 @@
 """The HTTP processes: campaign and webhook gateway in one application, or each alone; and the workers' health pages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
@@ -11,7 +12,7 @@ from infra.kafka.connection import connection_from
 from infra.kafka.safety import kafka_check
 from infra.postgres.ready import postgres_check
 from infra.postgres.standing import Standing
-from infra.process.health import NOTES, add_health_routes, readiness_of, serving
+from infra.process.health import NOTES, add_health_routes, readiness_of, same_health, serving
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.cli.service import Work
@@ -31,25 +32,26 @@ def http_work(
         add_health_routes(app)
         for setup in setups:
             await setup(app, settings, world)
-        async with serving(app, settings.host, port(settings), reuse_port=reuse_port) as bound:
+        async with (
+            serving(app, settings.host, port(settings), reuse_port=reuse_port) as bound,
+            _own_port(app, settings),
+        ):
             log.info("listening", host=settings.host, port=bound)
             await asyncio.Event().wait()
 
     return work
 
 
-def with_own_metrics(work: Work) -> Work:
-    """The work of an HTTP process with health and metrics also on METRICS_PORT: for one of several on one port."""
-
-    async def both(settings: Settings, world: World) -> None:
-        if settings.metrics_port == 0:
-            return await work(settings, world)
-        app = health_application(settings)
-        add_health_routes(app)
-        async with serving(app, settings.host, settings.metrics_port):
-            return await work(settings, world)
-
-    return both
+@asynccontextmanager
+async def _own_port(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    """Health and metrics of `app` also on METRICS_PORT, where nobody comes from outside."""
+    if settings.metrics_port == 0:
+        yield
+        return
+    other = health_application(settings)
+    same_health(app, other)
+    async with serving(other, settings.host, settings.metrics_port):
+        yield
 
 
 def with_health(work: Work) -> Work:
@@ -59,7 +61,7 @@ def with_health(work: Work) -> Work:
         if settings.metrics_port == 0:
             return await work(settings, world)
         app = health_application(settings)
-        add_health_routes(app)
+        add_health_routes(app, published=False)
         assert settings.database_url is not None
         checks, kafka = readiness_of(app), connection_from(settings)
         checks["postgres"] = postgres_check(settings.database_url.get_secret_value())

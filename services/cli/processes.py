@@ -4,7 +4,7 @@ from functools import partial
 
 from infra.process.settings import PUBLIC_TOKEN, Settings
 from infra.process.world import World
-from services.cli.http import http_work, with_health, with_own_metrics
+from services.cli.http import http_work, with_health
 from services.cli.presence import with_presence
 from services.cli.service import SERVERS, serve
 
@@ -34,8 +34,7 @@ def webhook_gateway(processes: int = 1, *, reuse_port: bool = False) -> None:
 
     needs = ("KAFKA_BOOTSTRAP_SERVERS", "PRIVACY_KEY", "WEBHOOK_TOKEN")
     if processes == 1:
-        work = with_own_metrics(http_work(setup, port=gateway_port, reuse_port=reuse_port))
-        serve("webhook-gateway", work, needs)
+        serve("webhook-gateway", http_work(setup, port=gateway_port, reuse_port=reuse_port), needs)
     else:
         from services.cli.replicas import replicas
 
@@ -78,5 +77,6 @@ async def _simulate(settings: Settings, world: World, host: str) -> None:
         token=token.get_secret_value() if token else PUBLIC_TOKEN,
         webhook_secret=secrets[0].get_secret_value() if secrets else None,
         default_originator=settings.sinch_number or DEFAULT_ORIGINATOR,
+        allowed_hosts=settings.allowed_hosts,
     )
     await run_simulator(account, host, settings.simulator_port or SIMULATOR_PORT, world)

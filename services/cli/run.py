@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 from infra.kafka.provision import Provisioned
 from infra.postgres.migrations import migrate
-from infra.process.access import may_stand_open
 from infra.process.gone import wait_gone
 from infra.process.home import Home, RunInfo
 from infra.process.settings import Settings
@@ -136,17 +135,18 @@ class Running:
         shared = {}
         if self._settings.privacy_key is None:
             shared["PRIVACY_KEY"] = self._home.kept_secret("privacy_key")[0]
-        if not self._settings.api_keys and not may_stand_open(self._settings.host, self._settings.base_url):
+        if not self._settings.api_keys and not self._settings.may_stand_open:
             shared["API_KEYS"], new = self._home.kept_secret("api_key")
             shown = f": {shared['API_KEYS']}" if new else ""
-            self._screen.say(f"The API can be reached from outside, so it needs a key{shown}")
+            why = "A Sinch account is set" if self._settings.has_real_account else "The API can be reached from outside"
+            self._screen.say(f"{why}, so the API needs a key{shown}")
             self._screen.say(f"  (kept in {self._home.path / 'api_key'}; shown this once)")
         return shared | self._webhook_token()
 
     def _webhook_token(self) -> dict[str, str]:
         """The token of callbacks, where one is needed and none is set; the dispatcher puts it into their address."""
         settings = self._settings
-        if settings.webhook_token or may_stand_open(settings.host, settings.base_url):
+        if settings.webhook_token or settings.may_stand_open:
             return {}
         token, _ = self._home.kept_secret("webhook_token")
         told = settings.model_copy(update={"webhook_token": (SecretStr(token),)})

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from contracts.consent import Keywords
 from contracts.identity import pseudonym
+from infra.http.application import DOOR
+from infra.http.door import Door
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender
 from infra.kafka.safety import kafka_check
@@ -55,7 +57,7 @@ async def _lifetime(
         appender,
         translator_of(settings),
         world,
-        proof=proof_of(settings),
+        proof=proof_of(settings, app.get(DOOR)),
         log_callback=access_line(settings),
         counting=counting,
     )
@@ -82,10 +84,10 @@ def translator_of(settings: Settings) -> Translator:
     return Translator(lambda number: pseudonym(number, key), words)
 
 
-def proof_of(settings: Settings) -> Proof:
-    """What callers must show, by the settings."""
+def proof_of(settings: Settings, door: Door | None = None) -> Proof:
+    """What callers must show, by the settings; where they name nothing, `door` judges."""
     tokens, basic, secrets = (
         [secret.get_secret_value() for secret in several]
         for several in (settings.webhook_token, settings.webhook_basic_auth, settings.sinch_webhook_secret)
     )
-    return Proof(tokens, basic, secrets, settings.webhook_freshness)
+    return Proof(tokens, basic, secrets, settings.webhook_freshness, door)

@@ -116,6 +116,8 @@ class Handler:
         caller = self._proof.caller(target, headers)
         if caller is Caller.STRANGER:
             return self._stranger(remote)
+        if caller is Caller.EXPOSED:
+            return self._exposed()
         return self._doubtful("credentials") if caller is Caller.DOUBTFUL else caller
 
     def _take(
@@ -222,6 +224,15 @@ class Handler:
             hint="compare WEBHOOK_TOKEN, SINCH_WEBHOOK_SECRET, WEBHOOK_BASIC_AUTH with Sinch's; it retries for a day",
         )  # fmt: skip
         return answers.try_again("The callback's signature or credentials are not what is configured here.")
+
+    def _exposed(self) -> Answer:
+        """Page someone: this may be Sinch, through a tunnel that brings anybody else as well."""
+        self._counting.refused("exposed")
+        self._sparing(
+            log.error, "callback_from_outside_while_open", alert=True,
+            hint="set BASE_URL and WEBHOOK_TOKEN; Sinch retries for a day",
+        )  # fmt: skip
+        return answers.try_again("Callbacks from outside need a token here: set BASE_URL and WEBHOOK_TOKEN.")
 
     def _later(self, reason: str, why: str) -> Answer:
         """What cannot be taken now; `reason` is one of our own few words, for the metric."""

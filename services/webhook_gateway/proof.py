@@ -3,6 +3,9 @@
 Whatever is configured is asked for. Who fails the first of them is a stranger and gets 401. Who passed one and fails
 another is more likely Sinch in the middle of a rotation gone wrong than anybody else, and gets 503, because Sinch
 repeats a 503 for a day and a 401 never (CONTRACT §4.3).
+
+Where nothing is configured, callbacks pass the door that everybody passes: a page of another site is a stranger, and what
+came through a tunnel may be Sinch's, so it is put off until somebody sets BASE_URL and WEBHOOK_TOKEN.
 """
 
 import hmac
@@ -12,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from urllib.parse import parse_qsl, quote
 
+from aiohttp.hdrs import METH_POST
+
+from infra.http.door import Door, Refusal
 from infra.sinch.wire.signature import NONCE, TIMESTAMP, verify
 
 
@@ -22,6 +28,7 @@ class Caller(Enum):
     UNASKED = auto()
     STRANGER = auto()
     DOUBTFUL = auto()
+    EXPOSED = auto()  # nothing is configured, and yet the world can reach us
 
 
 class Signed(Enum):
@@ -37,7 +44,7 @@ class Proof:
     """Checks callers against what is configured; every comparison takes the same time whatever is right of it.
 
     `tokens`, `basic` (`user:password`) and `secrets` may hold several each, for rotation. `freshness` is the greatest
-    age of a signature in seconds; 0 does not ask.
+    age of a signature in seconds; 0 does not ask. `door` judges where nothing at all is asked for.
     """
 
     def __init__(
@@ -46,12 +53,14 @@ class Proof:
         basic: Sequence[str] = (),
         secrets: Sequence[str] = (),
         freshness: float = 0,
+        door: Door | None = None,
     ) -> None:
         self._tokens = [token.encode() for token in tokens]
         self._queries = [b"token=" + quote(token, safe="").encode() for token in tokens]
         self._basic = [pair.encode() for pair in basic]
         self._secrets = tuple(secrets)
         self._freshness = freshness
+        self._door = None if tokens or basic or secrets else door
 
     @property
     def challenge(self) -> dict[str, str]:
@@ -64,7 +73,9 @@ class Proof:
             return Caller.STRANGER
         if self._basic and not self._basic_fits(headers.get("Authorization", "")):
             return Caller.DOUBTFUL if self._tokens else Caller.STRANGER
-        return Caller.PROVEN if self._tokens or self._basic else Caller.UNASKED
+        if self._tokens or self._basic:
+            return Caller.PROVEN
+        return Caller.UNASKED if self._door is None else self._at_the_door(self._door, headers)
 
     @property
     def asks_for_signature(self) -> bool:
@@ -82,6 +93,13 @@ class Proof:
         if self._freshness and not self._fresh(headers.get(TIMESTAMP, ""), now):
             return Signed.STALE
         return Signed.RIGHT
+
+    @staticmethod
+    def _at_the_door(door: Door, headers: Mapping[str, str]) -> Caller:
+        refusal = door.judge_open(METH_POST, headers)
+        if refusal is None:
+            return Caller.UNASKED
+        return Caller.STRANGER if refusal is Refusal.FOREIGN_PAGE else Caller.EXPOSED
 
     def _token_fits(self, target: str) -> bool:
         query = target.partition("?")[2]

@@ -8,6 +8,10 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from infra.http.application import refused
+from infra.http.door import Door
+from infra.http.own_names import OwnNames
+from infra.http.security_headers import add_security_headers
 from infra.process.world import World
 from infra.sinch.simulator.answers import foreign, refusal
 from infra.sinch.simulator.batches_api import BatchesApi
@@ -24,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 PLAN = web.AppKey("plan", Plan)
 
-_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _UNEXPECTED = 400, 401, 403, 500
+_BAD_REQUEST, _UNAUTHORIZED, _UNEXPECTED = 400, 401, 500
 _API = "/xms/v1/"
 
 
@@ -36,6 +40,7 @@ def create_app(settings: SimulatorSettings | None = None, world: World | None = 
         client_max_size=settings.largest_request,
         middlewares=[_dated(plan), _answering(settings), _authorized(settings), befalling(plan)],
     )
+    app.on_response_prepare.append(add_security_headers)
     app[PLAN] = plan
     base = f"{_API}{{plan}}"
     app.add_routes([*BatchesApi(plan).routes(base), *ReportsApi(plan).routes(base), *InboundsApi(plan).routes(base)])
@@ -94,24 +99,18 @@ def _answering(settings: SimulatorSettings) -> Middleware:
 def _authorized(settings: SimulatorSettings) -> Middleware:
     expected = settings.token.encode()
     root = f"{_API}{settings.plan}/"
+    door = Door(OwnNames(allowed=settings.allowed_hosts), lambda: True)
 
     @web.middleware
     async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Sinch's paths need the plan's token; our own must not be called by a page of somebody else."""
+        """Sinch's paths need the plan's token; our own ask for nothing, so they have the door of everything open."""
         if request.path.startswith(_API):
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             given = token.strip().encode("utf-8", "surrogateescape")
             if scheme.lower() != "bearer" or not compare_digest(given, expected) or not request.path.startswith(root):
                 return foreign(settings, _UNAUTHORIZED, request.path)
-        elif _is_foreign_page(request):
-            return foreign(settings, _FORBIDDEN, request.path)
+        elif (refusal := door.judge(request.method, request.headers)) is not None:
+            return refused(refusal)
         return await handler(request)
 
     return authorized
-
-
-def _is_foreign_page(request: web.Request) -> bool:
-    """Whether a browser says that another site's page asks; following a link to our page is no asking."""
-    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
-        return False
-    return request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"

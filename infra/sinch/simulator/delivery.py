@@ -1,12 +1,14 @@
 """Callbacks over HTTP with Sinch's retry rule: 2xx is done, 5xx, 429 and silence are tried again, other 4xx are lost."""
 
 import asyncio
+import re
 from collections import deque
 
 import aiohttp
 import msgspec
 
 from infra.process.backoff import growing
+from infra.process.masking import MASK
 from infra.process.world import World
 from infra.sinch.simulator.outbox import Job, Outbox
 from infra.sinch.simulator.reports import at_text
@@ -23,8 +25,16 @@ LONGEST_RETRY_SECONDS = 81_920.0  # Sinch's last interval
 _PLAIN = {"Content-Type": "application/json", "User-Agent": "heliograph-sinch-simulator"}
 
 
+_PROOF = re.compile(r"([?&]token=|://)(?:(?<==)[^&#]*|[^/?#@]*@)")
+
+
+def shown_address(url: str) -> str:
+    """A callback's address without what proves a caller to the gateway: its token, its credentials."""
+    return _PROOF.sub(lambda found: found[1] + MASK + ("@" if found[1] == "://" else ""), url)
+
+
 class Try(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One try of a callback and its answer."""
+    """One try of a callback and its answer; `url` without its token, because anybody on this machine may look."""
 
     at: str
     batch_id: str
@@ -172,7 +182,9 @@ class Deliverer:
     def _note(self, job: Job, status: int | None, error: str | None, retry_in: float | None) -> None:
         now = at_text(self._timeline.now())
         body = job.body[:_SHOWN_BYTES].decode("utf-8", "replace")
-        self.log.append(Try(now, job.batch_id, job.about, job.url, job.tries, body, status, error, retry_in))
+        self.log.append(
+            Try(now, job.batch_id, job.about, shown_address(job.url), job.tries, body, status, error, retry_in)
+        )
         waiting = self._heard.get(job.batch_id)
         if waiting is not None:
             waiting.set()

@@ -17,6 +17,7 @@ class SimulatorSettings:
     default_originator: str | None = None  # the sender of batches without `from`; None: they are refused
     messages_per_second: float | None = None  # of the whole plan, counted in recipients; None: no limit
     memory_bytes: int = 512 * MEBIBYTE  # of batches and waiting callbacks; above it finished batches go, then 429
+    allowed_hosts: tuple[str, ...] = ()  # names beside loopback's under which our own calls and the page are answered
     largest_request: int = 16 * MEBIBYTE  # bytes
 
     # Callbacks: Sinch's retry rule is documented, its time-out and its concurrency are not.

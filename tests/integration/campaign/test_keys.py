@@ -44,10 +44,17 @@ async def test_without_a_key_nothing_opens(standing: Client, headers: dict[str, 
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/docs", "/openapi.json"])
 async def test_what_holds_no_data_needs_no_key(standing: Client, path: str) -> None:
     """Probes, the banner and the documentation stand open."""
     assert (await standing.get(path)).status == 200
+
+
+async def test_the_published_port_tells_nothing_of_the_inside(standing: Client) -> None:
+    """With keys, /readyz says ready and no more, and /metrics says where metrics are."""
+    assert await (await standing.get("/readyz")).json() == {"status": "ready"}
+    metrics: Any = await standing.get("/metrics")
+    assert "METRICS_PORT" in (await check_problem(metrics, 404, "not_found"))["detail"]
 
 
 async def test_the_actor_is_the_keys_name(start: Start, pool: Pool) -> None:

@@ -1,10 +1,13 @@
 """The simulator's own calls: rules, time, phones, and what it did."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from infra.sinch.simulator.fixture import SimulatedSinch
 from tests.integration.sinch.desk import AT_ONCE, ONE, TWO, Desk
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -147,9 +150,42 @@ async def test_pages_of_others_may_not_call(desk: Desk, site: str) -> None:
     assert (await desk.ask("POST", "/../../../simulator/reset"))[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"X-Forwarded-For": "192.0.2.1"}, 403),
+        ({"Origin": "http://localhost:8080"}, 403),
+    ],
+)
+async def test_its_own_calls_have_the_door_of_everything_open(desk: Desk, headers: dict[str, str], status: int) -> None:
+    """A name of somebody else's, a tunnel, another page: none reads what was sent, and none replies STOP in a name."""
+    desk.headers |= headers
+    for method, path, body in (("GET", "/sends", None), ("POST", "/inbound", {"from": ONE, "to": TWO, "body": "STOP"})):
+        assert (await desk.ask(method, f"/../../../simulator{path}", body))[0] == status
+    if "Host" in headers:
+        assert (await desk.ask("GET", "/batches"))[0] == 200  # Sinch's own calls have their token
+
+
+async def test_nobody_reads_a_token_off_it(desk: Desk) -> None:
+    """The tries of callbacks are shown without what proves them to the gateway."""
+    await desk.rules(delays=AT_ONCE)
+    await desk.send(callback_url=f"{desk.hook}?token=hunter2-hunter2&a=b", delivery_report="per_recipient_final")
+    await desk.until(lambda: bool(desk.callbacks))
+    tries: Any = {}
+
+    async def shown() -> bool:
+        nonlocal tries
+        tries = await desk.control("GET", "/callbacks")
+        return bool(tries["callbacks"])
+
+    await until(shown, "the try is shown", within=20)
+    assert tries["callbacks"][0]["url"] == f"{desk.hook}?token=•••&a=b"
+
+
 async def test_a_link_from_elsewhere_may_be_followed(desk: Desk) -> None:
     """To the page, from a page of documentation."""
-    desk.headers |= {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    desk.headers |= {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert (await desk.ask("GET", "/../../../"))[0] == 200
 
 

@@ -1,12 +1,16 @@
 """Liveness and readiness pages."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 from aiohttp import web
 
+from infra.http.application import health_application, new_application
 from infra.postgres.ready import postgres_check
-from infra.process.health import NotReady, add_health_routes, readiness_of, serving
+from infra.process.health import NotReady, add_health_routes, readiness_of, same_health, serving
 from infra.process.ports import free_port
+from infra.process.settings import Settings
 
 
 async def _answer() -> None:
@@ -23,7 +27,7 @@ async def _get(app: web.Application, path: str) -> tuple[int, dict[str, object]]
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
         session.get(path) as response,
     ):
-        return response.status, await response.json()
+        return response.status, await response.json(content_type=None)
 
 
 @pytest.fixture
@@ -71,3 +75,23 @@ async def test_check_of_an_absent_server_fails(app: web.Application) -> None:
         503,
         {"status": "not ready", "checks": {"postgres": "ConnectionRefusedError"}},
     )
+
+
+async def test_on_a_port_of_its_own_all_is_told() -> None:
+    """What the published port keeps back once there are keys stands on METRICS_PORT, with the same checks."""
+    keys: dict[str, Any] = {"api_keys": "name:secret-of-sixteen", "_env_file": None}
+    public, own = new_application(Settings(**keys)), health_application(Settings(**keys))
+    add_health_routes(public)
+    readiness_of(public)["kafka"] = _refuse
+    same_health(public, own)
+    assert await _get(public, "/readyz") == (503, {"status": "not ready"})
+    assert await _get(own, "/readyz") == (
+        503, {"status": "not ready", "checks": {"kafka": "ConnectionRefusedError"}},
+    )  # fmt: skip
+    assert (await _get(public, "/metrics"))[0] == 404
+    async with (
+        serving(own, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+    ):
+        assert "heliograph_" in await answer.text()

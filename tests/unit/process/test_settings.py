@@ -171,3 +171,28 @@ def test_of_several_hosts_the_primary_is_meant(given: str, taken: str) -> None:
     settings = Settings(**values)
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == taken
+
+
+ACCOUNT = {"SINCH_SERVICE_PLAN_ID": "plan", "SINCH_API_TOKEN": "t" * 16}
+
+
+def test_a_real_account_never_stands_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it any page or program on this machine could send: keys and token are needed even on loopback."""
+    with pytest.raises(SettingsError) as refusal:
+        _load(monkeypatch, ("API_KEYS", "WEBHOOK_TOKEN"), **ACCOUNT)
+    lines = str(refusal.value).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["API_KEYS", "WEBHOOK_TOKEN"]
+    assert all("a Sinch account is set" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"SINCH_SERVICE_PLAN_ID": "simulator", "SINCH_API_TOKEN": "simulator"},
+        ACCOUNT | {"SINCH_BASE_URL": "http://127.0.0.1:3010"},
+    ],
+)
+def test_the_simulator_may_stand_open(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    """No account, the simulator's own, or one on this machine: nothing reaches a person."""
+    assert _load(monkeypatch, ("API_KEYS", "WEBHOOK_TOKEN"), **values).may_stand_open

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from infra.http.door import Door
+from infra.http.own_names import OwnNames
 from infra.sinch.wire.signature import SIGNATURE, signature_headers
 from services.webhook_gateway.proof import Caller, Proof, Signed
 
 PATH = "/api/webhooks/delivery-reports"
+DOOR = Door(OwnNames(), lambda: True)
 BODY = b'{"at":"2024-06-06T08:17:19.210Z","code":0}'
 SAMPLES = Path(__file__).parents[1] / "sinch" / "samples" / "webhook_signature_vectors.json"
 VECTORS: dict[str, Any] = json.loads(SAMPLES.read_text())
@@ -33,6 +36,32 @@ def basic(pair: str) -> dict[str, str]:
 def test_any_of_the_tokens_will_do(query: str, caller: Caller) -> None:
     """Several at once, so that a new one can come before the old one goes; however it is quoted."""
     assert Proof(["new/1", "old"]).caller(PATH + query, {}) is caller
+
+
+FOREIGN = {"Host": "localhost", "Origin": "https://evil.example"}
+TUNNEL = {"Host": "localhost", "X-Forwarded-For": "192.0.2.1"}
+REBOUND = {"Host": "evil.example"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "caller"),
+    [
+        ({"Host": "localhost:3000"}, Caller.UNASKED),
+        (FOREIGN, Caller.STRANGER),
+        (TUNNEL, Caller.EXPOSED),
+        (REBOUND, Caller.EXPOSED),
+    ],
+)
+def test_nothing_configured_has_the_door_of_everything_open(headers: dict[str, str], caller: Caller) -> None:
+    """A page cannot undo an opt-out by a reply START; what comes through a tunnel may be Sinch's and is put off."""
+    assert Proof(door=DOOR).caller(PATH, headers) is caller
+
+
+@pytest.mark.parametrize("headers", [FOREIGN, TUNNEL, REBOUND])
+@pytest.mark.parametrize("proof", [Proof(["t"], door=DOOR), Proof(secrets=["s"], door=DOOR)])
+def test_what_is_proven_may_come_from_anywhere(proof: Proof, headers: dict[str, str]) -> None:
+    """A token or a signature says more than a Host header, and Sinch comes through whatever stands before us."""
+    assert proof.caller(f"{PATH}?token=t", headers) in (Caller.PROVEN, Caller.UNASKED)
 
 
 def test_nothing_configured_asks_for_nothing() -> None:

@@ -30,12 +30,31 @@ def test_no_token_is_made_on_the_own_machine_or_when_one_is_set(tmp_path: Path, 
     assert made(tmp_path, **settings) == {}
 
 
-@pytest.mark.parametrize("settings", [{"host": "0.0.0.0"}, {"base_url": "https://sms.example"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"host": "0.0.0.0"},
+        {"base_url": "https://sms.example"},
+        {"sinch_service_plan_id": "plan", "sinch_api_token": "t" * 16},
+    ],
+)
 def test_a_token_is_made_once_where_callers_come_from_outside(tmp_path: Path, settings: dict[str, str]) -> None:
     """And kept: the next run has the same, or the reports of batches under way would be lost."""
     first = made(tmp_path, **settings)
     assert len(first["WEBHOOK_TOKEN"]) > 30
     assert made(tmp_path, **settings) == first
+
+
+def test_a_key_is_made_and_shown_once_for_a_sinch_account(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account sends to people: its API never stands open, also where only this machine can reach it."""
+    home = Home(tmp_path / "home")
+    home.path.mkdir()
+    account: dict[str, Any] = {"sinch_service_plan_id": "plan", "sinch_api_token": "t" * 16}
+    running = Running(Settings(**account), Screen(), home, World(), AsyncExitStack())
+    key = running._keys()["API_KEYS"]
+    assert f"A Sinch account is set, so the API needs a key: {key}" in capsys.readouterr().out
+    assert running._keys()["API_KEYS"] == key
+    assert key not in capsys.readouterr().out
 
 
 def test_the_whole_address_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

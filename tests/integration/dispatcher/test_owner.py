@@ -129,7 +129,9 @@ async def test_the_guard_lets_nothing_go_without_the_lock(these: Parts, pool: Po
         await these.settled()
     reference = Reference(CAMPAIGN, 0, 1, "")
     ledger = await Ledger.open(pool, these.database, _pacing(these.settings(**FAST)), lambda: 77, _no_ends)
-    await these.ledger.execute("UPDATE dispatch.batches SET state = 'attempting', owner = $1", ledger.owner)
+    await these.ledger.execute(
+        "UPDATE dispatch.batches SET state = 'attempting', owner = $1, proof = NULL", ledger.owner
+    )
     guard = Guard(pool, ledger.owner, World())
     assert await guard.of([reference]) == {reference: Word.GO}
     terminate_owner(these.database)

@@ -8,11 +8,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 
 from infra.kafka import embedded as kafka
+from infra.kafka.connection import KafkaConnection
 from infra.kafka.jars import KAFKA_VERSION
 from infra.postgres import embedded as postgres
 from infra.process.ports import free_port
@@ -53,7 +55,9 @@ async def kafka_container() -> AsyncIterator[str]:
         container.with_env(name, value)
     await asyncio.to_thread(container.start)
     try:
-        await until(lambda: kafka._answers(port), "the broker answers", within=UP_SECONDS)
+        await until(
+            lambda: kafka.answers(KafkaConnection(f"127.0.0.1:{port}")), "the broker answers", within=UP_SECONDS
+        )
         yield f"127.0.0.1:{port}"
     finally:
         await asyncio.to_thread(container.stop)
@@ -61,8 +65,8 @@ async def kafka_container() -> AsyncIterator[str]:
 
 def broker_environment(port: int) -> dict[str, str]:
     """The embedded broker's settings as the image takes them, with a container's own addresses."""
-    lines = kafka.PROPERTIES.format(port=port, controller_port=INSIDE + 1, data="/var/lib/kafka/data").splitlines()
+    lines = kafka.Node(1, {1: INSIDE + 1}).filled(port, Path("/var/lib/kafka/data"), None).splitlines()
     settings = dict(line.split("=", 1) for line in lines)
-    settings["listeners"] = f"PLAINTEXT://:{INSIDE},CONTROLLER://:{INSIDE + 1}"
+    settings["listeners"] = f"CLIENTS://:{INSIDE},CONTROLLER://:{INSIDE + 1}"
     environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
     return {**environment, "CLUSTER_ID": kafka.CLUSTER_ID, "KAFKA_HEAP_OPTS": " ".join(kafka.JVM)}

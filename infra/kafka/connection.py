@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
+from pydantic import SecretStr
 
 from infra.process.settings import Settings
 
@@ -52,6 +53,25 @@ class KafkaConnection:
         if self.security_protocol.endswith("SSL"):
             arguments["ssl_context"] = self._ssl_context()
         return arguments
+
+    def as_settings(self) -> dict[str, Any]:
+        """The settings that lead to this connection, by their names in `Settings`."""
+        return {
+            "kafka_bootstrap_servers": self.bootstrap_servers,
+            "kafka_topic_prefix": self.topic_prefix,
+            "kafka_security_protocol": self.security_protocol,
+            **({"kafka_sasl_mechanism": self.sasl_mechanism} if self.sasl_mechanism else {}),
+            **({"kafka_sasl_username": self.sasl_username} if self.sasl_username else {}),
+            **({"kafka_sasl_password": SecretStr(self.sasl_password)} if self.sasl_password else {}),
+        }
+
+    def as_environment(self) -> dict[str, str]:
+        """The same for a program that is started."""
+        values = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.as_settings().items()
+        }
+        return {name.upper(): value for name, value in values.items()}
 
     def _ssl_context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = create_ssl_context(

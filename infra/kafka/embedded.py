@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from infra.kafka.access.users import admit
+from infra.kafka.connection import KafkaConnection
 from infra.kafka.errors import EmbeddedError
 from infra.kafka.jars import class_path
 from infra.kafka.java import find_java
@@ -35,9 +39,10 @@ process.roles=broker,controller
 node.id={node}
 controller.listener.names=CONTROLLER
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+inter.broker.listener.name=CLIENTS
+listener.security.protocol.map=CLIENTS:{protocol},CONTROLLER:{protocol}
 log.dirs={data}
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
@@ -60,6 +65,27 @@ num.io.threads=4
 log.cleaner.dedupe.buffer.size=16777216
 """
 
+ADMIN = "admin"
+ADMIN_BYTES = 32
+LOCKED = """\
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-256,PLAIN
+listener.name.clients.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.clients.plain.sasl.jaas.config={plain}
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config={plain}
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{admin}
+"""
+"""What keeps the other users of the machine out. The administrator is in no metadata, so he enters data of any age, and
+his password is another one at every start; with it the users of `infra/kafka/access/` are made, who come by SCRAM.
+"""
+PLAIN = (
+    "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    'username="{admin}" password="{password}" user_{admin}="{password}";'
+)
+
 CONSOLE_TOOLS = {
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
@@ -76,10 +102,11 @@ class Node:
     number: int
     controller_ports: Mapping[int, int]
 
-    def filled(self, port: int, data: Path) -> str:
-        """The properties of this node. With three, two must have a record before it counts."""
+    def filled(self, port: int, data: Path, password: str | None) -> str:
+        """The properties of this node. With three, two must have a record before it counts. No password: open to all."""
         nodes = len(self.controller_ports)
-        return PROPERTIES.format(
+        plain = PLAIN.format(admin=ADMIN, password=password)
+        return (PROPERTIES + (LOCKED if password else "")).format(
             node=self.number,
             voters=",".join(f"{number}@127.0.0.1:{at}" for number, at in self.controller_ports.items()),
             port=port,
@@ -87,17 +114,33 @@ class Node:
             data=data,
             replication=nodes,
             in_sync=max(1, nodes - 1),
+            protocol="SASL_PLAINTEXT" if password else "PLAINTEXT",
+            plain=plain,
+            admin=ADMIN,
         )
 
 
 class EmbeddedKafka:
     """One broker with its data under `home`, kept between runs. `port` None takes a free one each time.
 
-    `node`: one of a cluster, which is up only when most of its nodes are.
+    `node`: one of a cluster, which is up only when most of its nodes are. `users`, with their passwords (and the prefix
+    of our topics): the only ones who enter, each with the rights of `infra/kafka/access/rights.py`. Without: open to all
+    of the machine, for tests.
     """
 
-    def __init__(self, home: Path, port: int | None = None, node: Node | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int | None = None,
+        node: Node | None = None,
+        *,
+        users: Mapping[str, str] | None = None,
+        topic_prefix: str = "",
+    ) -> None:
         self._node = node
+        self._users = users
+        self._topic_prefix = topic_prefix
+        self._admin_password: str | None = None
         self._home = home.absolute()
         self._wanted_port = port
         self._child: Child | None = None
@@ -109,6 +152,15 @@ class EmbeddedKafka:
     def pid(self) -> int:
         """The broker's process id."""
         return self._running().pid
+
+    @property
+    def admin(self) -> KafkaConnection:
+        """Who may do everything; to nobody but those who start the broker."""
+        if self._admin_password is None:
+            return KafkaConnection(self.bootstrap_servers, self._topic_prefix)
+        return KafkaConnection(
+            self.bootstrap_servers, self._topic_prefix, "SASL_PLAINTEXT", "PLAIN", ADMIN, self._admin_password
+        )
 
     @property
     def output(self) -> Path:
@@ -136,7 +188,9 @@ class EmbeddedKafka:
         self.bootstrap_servers = f"127.0.0.1:{port}"
         try:
             async with asyncio.timeout(START_SECONDS):
-                await self._wait_until_up(port)
+                await self._wait_until_up()
+            if self._users is not None:
+                await admit(self.admin, self._users)
         except BaseException as error:
             await self.stop()
             if isinstance(error, TimeoutError):
@@ -162,7 +216,11 @@ class EmbeddedKafka:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         properties = self._home / "server.properties"
         node = self._node or Node(1, {1: free_port()})
-        properties.write_text(node.filled(port, data))
+        if self._users is not None:
+            self._admin_password = secrets.token_hex(ADMIN_BYTES)
+        properties.unlink(missing_ok=True)  # it may be open to others
+        with os.fdopen(os.open(properties, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(node.filled(port, data, self._admin_password))
         return properties
 
     async def _format(self, properties: Path) -> None:
@@ -177,8 +235,8 @@ class EmbeddedKafka:
                 raise Killed("the program that formats Kafka's data was killed")
             raise EmbeddedError(f"Kafka could not format its data directory.\n{self._last_words()}")
 
-    async def _wait_until_up(self, port: int) -> None:
-        while not await _answers(port):
+    async def _wait_until_up(self) -> None:
+        while not await answers(self.admin):
             if not (child := self._running()).running:
                 if child.killed:
                     raise Killed("Kafka was killed while it started")
@@ -200,14 +258,15 @@ class EmbeddedKafka:
         return self._child
 
 
-async def _answers(port: int) -> bool:
-    """Whether the broker takes connections and has been admitted by its controller."""
+async def answers(connection: KafkaConnection) -> bool:
+    """Whether the broker of this machine takes connections and has been admitted by its controller."""
+    host, _, port = connection.bootstrap_servers.rpartition(":")
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)  # aiokafka would log an error for each try
+        _, writer = await asyncio.open_connection(host, int(port))  # aiokafka would log an error for each try
     except OSError:
         return False
     writer.close()
-    admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=2_000)
+    admin = AIOKafkaAdminClient(**connection.client_arguments(), request_timeout_ms=2_000)
     try:
         await admin.start()
         return bool((await admin.describe_cluster())["brokers"])

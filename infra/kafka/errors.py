@@ -34,6 +34,10 @@ class TopicRefused(LogError):
     """Fix the cluster or the settings: the broker will not create a topic; its own words say why."""
 
 
+class UsersRefused(LogError):
+    """Fix the cluster or who we are there: the broker will not make a user or give it its rights."""
+
+
 class EmbeddedError(Exception):
     """The broker of our own cannot run; the words say why and what to do."""
 

@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from infra.postgres.pool import Connection, connect
+from infra.postgres.roles import grant_rights
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +64,10 @@ def read_migrations(directory: Path = DIRECTORY) -> list[Migration]:
 
 
 async def migrate(dsn: str, directory: Path = DIRECTORY) -> list[Migration]:
-    """Bring the database to the newest number. Gives what this call applied: nothing when there was nothing to do."""
+    """Bring the database to the newest number. Gives what this call applied: nothing when there was nothing to do.
+
+    Then the roles of services, where there are any, get their rights in what is new.
+    """
     migrations = read_migrations(directory)
     connection = await connect(dsn, "migrate", command_timeout=MIGRATE_SECONDS)
     try:
@@ -71,6 +75,7 @@ async def migrate(dsn: str, directory: Path = DIRECTORY) -> list[Migration]:
         due = _due(migrations, await _applied(connection))
         for migration in due:
             await _apply(connection, migration)
+        await grant_rights(connection)
         return due
     finally:
         await connection.close()

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +22,8 @@ class AlreadyRunning(Exception):  # noqa: N818  named by what it says
 class RunInfo(msgspec.Struct, frozen=True):
     """`run.json`: base addresses without a trailing slash, bootstrap servers, DSN and process ids.
 
-    It is there before anything answers; `ready` says that everything has been ready.
+    `postgres` can read; `postgres_owner` may do everything, and is none where a database was given. The four of Kafka are
+    what a client must say of itself: an operator, who may read and append. It is there before anything answers; `ready` says that everything has been ready.
     """
 
     api: str
@@ -30,6 +32,11 @@ class RunInfo(msgspec.Struct, frozen=True):
     postgres: str
     processes: dict[str, int]
     ready: bool = False
+    postgres_owner: str | None = None
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = None
 
 
 @dataclass
@@ -66,6 +73,16 @@ class Home:
         value = secrets.token_urlsafe(32)
         self._write(name, value.encode())
         return value, True
+
+    def kept_passwords(self, kind: str, names: Collection[str]) -> dict[str, str]:
+        """A password for each of these names, made once and kept in file `<kind>_passwords`, a line each."""
+        found = self.found_secret(f"{kind}_passwords") or ""
+        kept = dict(line.split(":", 1) for line in found.splitlines())
+        if missing := [name for name in names if name not in kept]:
+            kept |= {name: secrets.token_urlsafe(32) for name in missing}
+            lines = "".join(f"{name}:{password}\n" for name, password in kept.items())
+            self._write(f"{kind}_passwords", lines.encode())
+        return {name: kept[name] for name in names}
 
     def found_secret(self, name: str) -> str | None:
         """The secret kept in file `name`, if there is one."""

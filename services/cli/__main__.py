@@ -167,6 +167,14 @@ def explain(
     asyncio.run(explain_message(campaign, phone))
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Look at the tables with PostgreSQL's own client, whose options it takes: psql -c 'select * from live.messages'."""
+    from services.cli.psql import psql
+
+    psql(context.args)
+
+
 @app.command(hidden=True)
 def docs(into: Annotated[Path, typer.Option(help="The repository.")] = Path()) -> None:
     """Write the pages that are made from code: docs/events.md, docs/settings.md, .env.example."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import asyncpg
 import typer
 from pydantic import SecretStr
 
+from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.errors import EmbeddedError, LogError
 from infra.postgres.embedded import PostgresFailed
 from infra.postgres.migrations import MigrationRefused
@@ -23,7 +25,7 @@ from infra.process.settings import Settings
 from infra.process.supervisor import ProgramFailed
 from services.cli.api import Api, ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
-from services.cli.provision import make_topics
+from services.cli.provision import PRODUCTION_REPLICATION, make_topics
 from services.cli.screen import Screen, campaign_line
 from services.cli.service import FAILED, SETTINGS_WRONG, checked_settings
 
@@ -111,7 +113,8 @@ async def provision_topics() -> None:
     given = prepared()
     settings = located(given)
     with errors_shown():
-        outcome = await make_topics(settings, *([1] if given.kafka_bootstrap_servers is None else []))
+        usual = 1 if given.kafka_bootstrap_servers is None else PRODUCTION_REPLICATION
+        outcome = await make_topics(connection_from(settings), settings.kafka_replication or usual)
     for line in (*(f"created {name}" for name in outcome.created), *outcome.drift):
         Screen().say(line)
     if outcome.drift:
@@ -120,13 +123,16 @@ async def provision_topics() -> None:
 
 
 def located(settings: Settings, needs: Collection[str] = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")) -> Settings:
-    """The settings with the addresses of the servers that `run` runs here, where none are set."""
+    """The settings with the servers that `run` runs here, and who an operator is there, where none are set."""
     running = Home(settings.heliograph_home).read_run()
     if running is None:
         return checked_settings(needs)
-    return settings.model_copy(
-        update={
-            "kafka_bootstrap_servers": settings.kafka_bootstrap_servers or running.kafka,
-            "database_url": settings.database_url or SecretStr(running.postgres),
-        }
-    )
+    found: dict[str, Any] = {}
+    if settings.kafka_bootstrap_servers is None:
+        found |= KafkaConnection(
+            running.kafka, settings.kafka_topic_prefix, running.kafka_security_protocol, running.kafka_sasl_mechanism,
+            running.kafka_sasl_username, running.kafka_sasl_password,
+        ).as_settings()  # fmt: skip
+    if settings.database_url is None:
+        found["database_url"] = SecretStr(running.postgres_owner or running.postgres)
+    return settings.model_copy(update=found)

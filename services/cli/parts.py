@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
 
+from infra.kafka.access.rights import OPERATOR, REPLAY
+from infra.kafka.access.users import MECHANISM
+from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.embedded import EmbeddedKafka
 from infra.postgres.embedded import EmbeddedPostgres
+from infra.postgres.migrations import migrate
+from infra.postgres.roles import SERVICES, dsn_of, make_roles
 from infra.process.children import Killed
 from infra.process.gone import is_gone
+from infra.process.home import Home
 from infra.process.settings import Settings
 from infra.process.world import World
 
@@ -19,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
+KAFKA_USERS = ("http", "dispatcher", "projector", REPLAY, OPERATOR)
 WATCH_SECONDS = 0.3
 AGAIN_SECONDS = 2.0
 SETTLED_SECONDS = 3.0  # after a server is back, what was lost with it has ended too
@@ -46,9 +52,9 @@ class Server(Protocol):
 class Parts:
     """Where Kafka and PostgreSQL are. Those of our own are started again on the same port when they end."""
 
-    def __init__(self, settings: Settings, home: Path, world: World, changed: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, home: Home, world: World, changed: Callable[[], None]) -> None:
         self._settings = settings
-        self._home = home
+        self._home = home.path
         self._world = world
         self._changed = changed
         self._servers: dict[str, Server] = {}
@@ -59,6 +65,8 @@ class Parts:
         self.kafka = settings.kafka_bootstrap_servers or ""
         self.postgres = settings.database_url.get_secret_value() if settings.database_url else ""
         self.own_kafka, self.own_postgres = not self.kafka, not self.postgres
+        self._kafka_users = home.kept_passwords("kafka", KAFKA_USERS) if self.own_kafka else {}
+        self._roles = home.kept_passwords("postgres", SERVICES) if self.own_postgres else {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -80,6 +88,30 @@ class Parts:
         """Start what is not given, both at once."""
         await asyncio.gather(self._start_kafka(), self._start_postgres())
 
+    @property
+    def kafka_admin(self) -> KafkaConnection:
+        """Kafka as whoever makes topics: our own's administrator, else who the settings say."""
+        server = self._servers.get("kafka")
+        return server.admin if isinstance(server, EmbeddedKafka) else connection_from(self._settings)
+
+    def kafka_as(self, user: str) -> KafkaConnection:
+        """Kafka as this user of ours; where a Kafka was given, as who the settings say."""
+        if not self.own_kafka:
+            return connection_from(self._settings)
+        return KafkaConnection(
+            self.kafka, self._settings.kafka_topic_prefix, "SASL_PLAINTEXT", MECHANISM, user, self._kafka_users[user]
+        )
+
+    def postgres_as(self, service: str) -> str:
+        """The DSN of this service's role; where a database was given, the one of the settings."""
+        return dsn_of(self.postgres, service, self._roles[service]) if self.own_postgres else self.postgres
+
+    async def prepare_database(self) -> None:
+        """Tables, and the roles of our own server. Twice does no harm."""
+        await migrate(self.postgres)
+        if self.own_postgres:
+            await make_roles(self.postgres, self._roles)
+
     async def undisturbed(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """What `work` gives. It is done again when a server of our own went away meanwhile, so twice must do no harm."""
         while True:
@@ -96,11 +128,13 @@ class Parts:
 
     async def _start_kafka(self) -> None:
         if self.own_kafka:
-            self.kafka = await self._first(
-                "kafka", lambda: EmbeddedKafka(self._home / "kafka", self._settings.kafka_port)
-            )
+            self.kafka = await self._first("kafka", lambda: self._own_kafka(self._settings.kafka_port))
             port = int(self.kafka.rpartition(":")[2])
-            self._keep("kafka", lambda: EmbeddedKafka(self._home / "kafka", port))
+            self._keep("kafka", lambda: self._own_kafka(port))
+
+    def _own_kafka(self, port: int | None) -> EmbeddedKafka:
+        prefix = self._settings.kafka_topic_prefix
+        return EmbeddedKafka(self._home / "kafka", port, users=self._kafka_users, topic_prefix=prefix)
 
     async def _start_postgres(self) -> None:
         if self.own_postgres:

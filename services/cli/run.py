@@ -15,10 +15,11 @@ import structlog
 import typer
 from pydantic import SecretStr
 
+from infra.kafka.access.rights import OPERATOR
 from infra.kafka.provision import Provisioned
-from infra.postgres.migrations import migrate
 from infra.process.gone import wait_gone
 from infra.process.home import Home, RunInfo
+from infra.process.masking import mask_text
 from infra.process.settings import Settings
 from infra.process.supervisor import Supervisor
 from infra.process.world import World
@@ -29,7 +30,7 @@ from services.cli.demo import demo
 from services.cli.fleet import Fleet, plan
 from services.cli.follow import follow
 from services.cli.parts import Parts
-from services.cli.provision import make_topics
+from services.cli.provision import PRODUCTION_REPLICATION, make_topics
 from services.cli.screen import Screen
 from services.cli.service import FAILED
 from services.dispatcher.app import CALLBACK_PATH, callback_url
@@ -101,7 +102,7 @@ class Running:
         self._home = home
         self._world = world
         self._stack = stack
-        self._parts = Parts(settings, home.path, world, self._write_run)
+        self._parts = Parts(settings, home, world, self._write_run)
         self._supervisor: Supervisor | None = None
         self._fleet: Fleet | None = None
         self._looking: list[asyncio.Task[None]] = []
@@ -112,8 +113,8 @@ class Running:
         await self._wait_for_left_overs()
         shared = self._keys()
         fleet = plan(self._settings, self._home, shared)  # early: a taken port is known before anything starts
-        shared |= await self._start_parts()
-        fleet = plan(self._settings, self._home, shared)
+        await self._start_parts()
+        fleet = plan(self._settings, self._home, shared, self._own())
         await self._start_services(fleet)
         self._announce(fleet)
         ended = what is not Demo.NONE and await self._show_demo(fleet)
@@ -154,23 +155,27 @@ class Running:
         self._screen.say(f"  {callback_url(told) or f'<BASE_URL>{CALLBACK_PATH}?token={token}'}")
         return {"WEBHOOK_TOKEN": token}
 
-    async def _start_parts(self) -> dict[str, str]:
+    def _own(self) -> dict[str, dict[str, str]]:
+        """What each program alone is told: who it is at Kafka, and at the database."""
+        roles = {"http": "campaign", "dispatcher": "dispatcher", "projector": "projector"}
+        return {
+            name: {**self._parts.kafka_as(name).as_environment(), "DATABASE_URL": self._parts.postgres_as(role)}
+            for name, role in roles.items()
+        }
+
+    async def _start_parts(self) -> None:
         if self._parts.own_kafka or self._parts.own_postgres:
             self._screen.say("Starting PostgreSQL and Kafka (the first time Kafka is fetched: half a minute) …")
         self._stack.push_async_callback(self._parts.stop)
         await self._parts.start()
-        servers = {"KAFKA_BOOTSTRAP_SERVERS": self._parts.kafka, "DATABASE_URL": self._parts.postgres}
-        await self._parts.undisturbed(lambda: migrate(self._parts.postgres))
+        await self._parts.undisturbed(self._parts.prepare_database)
         topics = await self._parts.undisturbed(self._make_topics)
         for sentence in topics.drift:
             self._screen.service_line("topics", sentence)
-        return servers
 
     async def _make_topics(self) -> Provisioned:
-        return await make_topics(
-            self._settings.model_copy(update={"kafka_bootstrap_servers": self._parts.kafka}),
-            **({"default_replication": 1} if self._parts.own_kafka else {}),
-        )
+        usual = 1 if self._parts.own_kafka else PRODUCTION_REPLICATION
+        return await make_topics(self._parts.kafka_admin, self._settings.kafka_replication or usual)
 
     async def _start_services(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -203,14 +208,19 @@ class Running:
         if not self._stopping and self._fleet is not None and self._supervisor is not None:
             pids = {**self._parts.pids, **self._supervisor.pids}
             fleet, parts = self._fleet, self._parts
-            info = RunInfo(fleet.api, fleet.simulator, parts.kafka, parts.postgres, pids, self._ready)
+            kafka, owner = parts.kafka_as(OPERATOR), parts.postgres if parts.own_postgres else None
+            info = RunInfo(
+                fleet.api, fleet.simulator, parts.kafka, parts.postgres_as("reader"), pids, self._ready, owner,
+                kafka.security_protocol, kafka.sasl_mechanism, kafka.sasl_username, kafka.sasl_password,
+            )  # fmt: skip
             self._home.write_run(info)
 
     def _announce(self, fleet: Fleet) -> None:
         places = {"API": fleet.api, "API pages": f"{fleet.api}/docs"}
         if fleet.simulator is not None:
             places["Sinch simulator"] = f"{fleet.simulator}/"
-        places |= {"Kafka": self._parts.kafka, "PostgreSQL": self._parts.postgres}
+        places |= {"Kafka": self._parts.kafka, "PostgreSQL": mask_text(self._parts.postgres_as("reader"))}
+        places |= {"To look": "heliograph psql; passwords are in run.json"}
         self._screen.places({**places, "Logs": str(self._home.path / "logs")})
 
     async def _show_demo(self, fleet: Fleet) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from infra.postgres.pool import Connection
+from infra.postgres.roles import grant_rights
 
 VERSION = 2
 """Of this code's tables and of what it writes into them. Raise it with every change to either (docs/projections.md)."""
@@ -67,6 +68,7 @@ async def create(connection: Connection) -> int:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         number = int(await connection.fetchval("SELECT coalesce(max(build), 0) + 1 FROM live.builds"))
         await connection.execute("SELECT live.create_build($1, $2)", number, VERSION)
+        await grant_rights(connection)
         return number
 
 
@@ -77,6 +79,7 @@ async def swap(connection: Connection, number: int) -> bool:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             await connection.execute(f"SET LOCAL lock_timeout = {SWAP_LOCK_MS}")
             await connection.execute("SELECT live.swap_to($1)", number)
+            await grant_rights(connection)  # a view that was made anew has none
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         return False
     return True

@@ -1,6 +1,7 @@
 """`heliograph run`: everything comes up, stays up, and nothing of it stays behind."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
@@ -16,6 +18,7 @@ import pytest
 from infra.process.gone import is_gone, wait_gone
 from infra.process.home import Home, RunInfo
 from infra.process.ports import free_port
+from infra.process.settings_errors import SECRETS
 from tests.waiting import until
 
 READY_SECONDS = 90.0
@@ -134,6 +137,75 @@ async def test_sent_message_shows_in_the_status(running: Run) -> None:
     await until(is_completed, "the campaign is completed", 60)
 
 
+LISTS = (
+    ("gap", "list"), ("dead-letters", "list"), ("parked", "list"), ("doubts", "list"), ("rebuild", "status"), ("audit", "all"),
+    ("audit", "consent"), ("psql", "-Atc", "select count(*) from live.messages"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+async def test_operators_commands_work_by_themselves(running: Run, command: tuple[str, ...]) -> None:
+    """The commands find in run.json who an operator is at Kafka and PostgreSQL (FAULTS I5)."""
+    await _command(running, *command)
+
+
+async def test_who_looks_cannot_change(running: Run) -> None:
+    """The DSN in run.json, and with it `heliograph psql`, reads every table and changes none (FAULTS I6)."""
+    connection = await asyncpg.connect(running.ready().postgres)
+    try:
+        for table in (
+            "live.messages",
+            "live.campaigns",
+            "dispatch.batches",
+            "campaign.campaigns",
+            "heliograph.services",
+        ):
+            await connection.fetch(f"select * from {table} limit 1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("delete from dispatch.batches")
+    finally:
+        await connection.close()
+
+
+async def test_each_process_is_somebody_of_its_own(running: Run) -> None:
+    """Kafka and PostgreSQL know the services by different names; a process holds no secret that it does not need."""
+    told = {name: _environment(pid) for name, pid in running.ready().processes.items()}
+    who = {
+        name: (env["KAFKA_SASL_USERNAME"], urlsplit(env["DATABASE_URL"]).username)
+        for name, env in told.items()
+        if "DATABASE_URL" in env
+    }
+    assert who == {
+        "http": ("http", "heliograph_campaign"),
+        "dispatcher": ("dispatcher", "heliograph_dispatcher"),
+        "projector": ("projector", "heliograph_projector"),
+    }
+    held = {name: {key for key in env if key in SECRETS} for name, env in told.items()}
+    assert {name for name, secrets in held.items() if "PRIVACY_KEY" in secrets} == {"http", "dispatcher"}
+    assert (held["kafka"], held["postgres"]) == (set(), set())
+
+
+def _environment(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+async def test_another_user_of_the_machine_opens_nothing(running: Run) -> None:
+    """Uid 65533 reads no file and no environment, enters neither Kafka nor PostgreSQL, sees no password (FAULTS I5)."""
+    info = running.ready()
+    argv = (sys.executable, "-m", "tests.integration.process.stranger", str(running.home.path))
+    process = await asyncio.create_subprocess_exec(
+        *argv, *map(str, info.processes.values()), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    said, complained = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode == 0, complained.decode()[-2000:]
+    told = json.loads(said)
+    assert (told["opened"], told["shown"]) == ([], [])
+    assert told["files"] > 50
+    assert told["secrets"] > 8
+
+
 FAILING = """
 insert into heliograph.services (service, replica, started_at, seen_at, running, ends, failing_since, last_words)
 values ('dispatcher', 'spare', now(), now(), false, 12, now() - interval '1 hour', 'LogRewritten: trimmed')
@@ -142,7 +214,7 @@ values ('dispatcher', 'spare', now(), now(), false, 12, now() - interval '1 hour
 
 async def test_one_place_says_what_stands_still(running: Run) -> None:
     """`status` heads with it, `resume` says it, /readyz stays at 200 and tells it without last words (FAULTS B10)."""
-    connection = await asyncpg.connect(running.ready().postgres)
+    connection = await asyncpg.connect(running.ready().postgres_owner)
     try:
         await connection.execute(FAILING)
         status, resume = await _command(running, "status"), await _command(running, "resume")
@@ -208,7 +280,7 @@ async def _status(address: str) -> int:
 @pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_nothing_stays_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end everything in order within ten seconds; kill -9 ends everything as well."""
+    """Ctrl-C and SIGTERM end everything in order within ten seconds, kill -9 as well; no secret was printed (FAULTS I6)."""
     run = await _start(tmp_path / "home")
     await run.wait_ready()
     pids = run.ready().processes.values()
@@ -216,4 +288,15 @@ async def test_nothing_stays_behind(tmp_path: Path, number: signal.Signals) -> N
     code = await asyncio.wait_for(run.process.wait(), 10)
     gone = await asyncio.gather(*(wait_gone(pid, 5 if number is signal.SIGKILL else 0.5) for pid in pids))
     assert all(gone)
+    printed, secrets = await run.output(), _secrets(run.home.path)
+    assert [secret for secret in secrets if secret in printed] == []
+    assert number is signal.SIGKILL or "postgresql://heliograph_reader:•••@127.0.0.1:" in printed
     assert (code, run.info is None) == ((-9, False) if number is signal.SIGKILL else (0, True))
+
+
+def _secrets(home: Path) -> list[str]:
+    """Every password that the run has made."""
+    lists = [line.split(":", 1)[1] for path in home.glob("*_passwords") for line in path.read_text().splitlines()]
+    single = [(home / name).read_text() for name in ("privacy_key", "postgres/password")]
+    assert len(lists) > 8
+    return [*lists, *single]

@@ -9,15 +9,17 @@ import pytest
 from infra.process.home import Home
 from infra.process.ports import PortTaken, free_port
 from infra.process.settings import Settings
-from services.cli.fleet import Fleet, plan
+from infra.process.settings_errors import SECRETS
+from services.cli.fleet import NEEDED, Fleet, plan
 
 SHARED = {"DATABASE_URL": "postgresql://u:p@h/d"}
 ACCOUNT = {"sinch_service_plan_id": "plan", "sinch_api_token": "token"}
 
 
 def _plan(path: Path, **values: Any) -> Fleet:
+    own = values.pop("own", None)
     settings = Settings(**{"_env_file": None, "port": free_port(), "simulator_port": free_port()} | values)
-    return plan(settings, Home(path), SHARED)
+    return plan(settings, Home(path), SHARED, own)
 
 
 def _told(fleet: Fleet, program: str) -> dict[str, str]:
@@ -42,8 +44,35 @@ def test_with_an_account_there_is_none(tmp_path: Path) -> None:
 
 
 def test_every_program_is_told_where_the_servers_are(tmp_path: Path) -> None:
-    """What all share reaches each of them."""
-    assert all(SHARED.items() <= dict(program.env or {}).items() for program in _plan(tmp_path).programs)
+    """What all share reaches each of them that needs it."""
+    told = {program.name: dict(program.env or {}) for program in _plan(tmp_path).programs}
+    assert {name for name, env in told.items() if SHARED.items() <= env.items()} == {"http", "dispatcher", "projector"}
+
+
+def test_no_program_is_given_a_secret_that_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all secrets, given as such or as a file, in whatever case, each program's environment has its own (FAULTS I6)."""
+    for name in SECRETS:
+        monkeypatch.setenv(name, "postgresql://user:password@h/d")
+    monkeypatch.setenv("sinch_api_token_file", "/run/secrets/sinch_api_token")
+    monkeypatch.setenv("SINCH_SERVICE_PLAN_ID", "plan")
+    fleet = _plan(tmp_path, **ACCOUNT)
+    held = {one.name: {name for name in one.env or {} if name.upper() in SECRETS} for one in fleet.programs}
+    assert held == {name: set(NEEDED[name]) for name in held}
+    assert "SINCH_API_TOKEN" not in held["http"] | held["projector"]
+    assert "API_KEYS" not in held["dispatcher"] | held["projector"]
+    assert held["projector"] == {"DATABASE_URL", "KAFKA_SASL_PASSWORD"}
+    assert "SINCH_SERVICE_PLAN_ID" not in _told(fleet, "http")
+    assert "sinch_api_token_file" not in _told(fleet, "http")
+    assert "sinch_api_token_file" in _told(fleet, "dispatcher")
+
+
+def test_each_program_is_told_who_it_is(tmp_path: Path) -> None:
+    """What is a program's own is told to it alone, and goes before what is shared."""
+    own = {"projector": {"DATABASE_URL": "postgresql://projector:p@h/d", "KAFKA_SASL_USERNAME": "projector"}}
+    fleet = _plan(tmp_path, own=own)
+    assert _told(fleet, "projector")["DATABASE_URL"] == "postgresql://projector:p@h/d"
+    assert _told(fleet, "http")["DATABASE_URL"] == SHARED["DATABASE_URL"]
+    assert "KAFKA_SASL_USERNAME" not in _told(fleet, "http")
 
 
 def test_workers_have_health_pages_of_their_own(tmp_path: Path) -> None:

@@ -1,9 +1,19 @@
 """Bodies of the campaign API: requests and answers (DESIGN §8)."""
 
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 MAX_RECIPIENTS = 1_000_000
 MAX_MESSAGE_CHARACTERS = 2_000  # CONTRACT §1.1: `body`, before placeholders are filled in
@@ -68,6 +78,18 @@ class Retry(BaseModel):
     )
 
 
+class Pages(ABC):
+    """Recipients that are read page by page, because there are very many."""
+
+    @abstractmethod
+    def pages(self) -> Iterator[list[Any]]:
+        """All entries in their order, some thousands at a time."""
+
+
+def _list_or_pages(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, Pages) else check(value)
+
+
 class SendRequest(BaseModel):
     """A campaign to be sent, at once or at a given time."""
 
@@ -76,11 +98,13 @@ class SendRequest(BaseModel):
         json_schema_extra={"examples": [{"recipients": ["+15551231234", "+15551256344"], "message": "Hello!"}]},
     )
 
-    recipients: list[SkipValidation[str | Recipient]] = Field(
-        min_length=1,
-        max_length=MAX_RECIPIENTS,
+    recipients: Annotated[
+        list[SkipValidation[str | Recipient]],
+        Field(min_length=1, max_length=MAX_RECIPIENTS),
+        WrapValidator(_list_or_pages),  # their number is checked where they are read
+    ] = Field(
         description="Numbers with `+` or `00` and their country code (or those of `default_region` as they are written "
-        "there), or objects. Each number gets one message.",
+        "there), or objects. Each number gets one message."
     )  # checked one by one in services/campaign/recipients.py, so that every wrong one is named
     message: str = Field(
         max_length=MAX_MESSAGE_CHARACTERS, pattern=NO_NUL, description="The text; `${key}` is filled from parameters."
@@ -92,7 +116,9 @@ class SendRequest(BaseModel):
         Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
     )
     send_at: GivenMoment | None = Field(
-        default=None, description="Not before this time; a past one is the same as none. Without an offset it is UTC."
+        default=None,
+        description="Not before this time, at most a year ahead. One that has passed, by a day at most, means at once. "
+        "Without an offset it is UTC.",
     )
     expire_at: GivenMoment | None = Field(
         default=None,
@@ -139,6 +165,7 @@ class SendAnswer(BaseModel):
     recipients: int = Field(description="How many messages there will be.")
     duplicates: int = Field(description="Repeated numbers in the request; each gets one message.")
     details: list[ChunkAnswer]
+    notes: list[str] = Field(default=[], description="How the request was read, where that may surprise.")
 
 
 class CampaignAnswer(BaseModel):

@@ -10,7 +10,7 @@ CONTENT_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in a request. A dataclass, because there may be a million of them."""
+    """One thing that is wrong in a request."""
 
     pointer: Annotated[str, Field(description="JSON pointer (RFC 6901) into the body, or the name of a parameter.")]
     detail: Annotated[str, Field(description="What is wrong with it.")]
@@ -31,4 +31,5 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong and what to do next, for people.")
     code: str = Field(description="What is wrong, for programs. Does not change between versions.")
     message: str = Field(description="The same as `detail`.")
-    errors: list[Fault] = Field(default_factory=list, description="Every single fault that was found.")
+    errors: list[Fault] = Field(default_factory=list, description="The faults that were found, 100 at most.")
+    error_count: int = Field(default=0, description="How many faults there are; `errors` has the first 100.")

@@ -1,25 +1,24 @@
 """A request to send → a campaign in the log. The order of the lines is the guarantee: recorded, published, answered."""
 
-import hashlib
+import asyncio
 import re
-from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 import structlog
 
-from contracts.http.campaigns import SendRequest
-from contracts.http.problems import Fault
+from contracts.http.campaigns import Pages, SendRequest
 from infra.kafka.log import LogError
 from infra.postgres.trouble import PASSES
 from infra.process.world import World, iso
 from services.campaign.addresses import Addresses
+from services.campaign.body.pauses import Pauses
+from services.campaign.body.reading import BodyHash, Reading
 from services.campaign.chunks import Template, cut, encoded
-from services.campaign.faults import in_words
-from services.campaign.options import read_options
-from services.campaign.phones import NO_SUCH_REGION, is_region
+from services.campaign.options import Options, read_options
 from services.campaign.problems import CorrectTheRequest, TryLater
 from services.campaign.publish import Publisher
 from services.campaign.recipients import Recipients
@@ -27,10 +26,17 @@ from services.campaign.store import Campaign, Earlier, NewCampaign, Outbox, Perh
 
 log = structlog.get_logger(__name__)
 
-READ_AT_ONCE = 1_000  # recipients between two breaths of the event loop: a few milliseconds
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 LOG_RETRY_SECONDS = 5
 AWAY: tuple[type[Exception], ...] = (LogError, *PASSES)
+
+
+class NewBy(NamedTuple):
+    """Who asks for a campaign, when, and with which Idempotency-Key."""
+
+    actor: str
+    at: datetime
+    repeat: RepeatKey | None
 
 
 class Acceptance:
@@ -49,64 +55,60 @@ class Acceptance:
         self._publisher = publisher
         self._addresses = addresses
         self._world = world
+        self._large = asyncio.Lock()
+        """Held for a request with very many recipients: a million of them take some hundred megabytes of memory."""
 
     async def accept(self, request: SendRequest, actor: str, key: str | None) -> Campaign:
         """Return when all of the campaign is in the log. Raises ApiErrors.
 
         With an Idempotency-Key that came before, nothing is sent again: the earlier campaign is returned.
         """
-        repeat = _repeat_key(request, actor, key)
+        _check_key(key)
+        async with self._large if isinstance(request.recipients, Pages) else nullcontext():
+            campaign = await self._recorded(request, actor, key)
+        if not campaign.published:
+            await self._publish(campaign)
+        return campaign
+
+    async def _recorded(self, request: SendRequest, actor: str, key: str | None) -> Campaign:
+        """The campaign in the outbox, or the earlier one of the same key, which is published."""
+        now = self._world.clock.wall()
+        options, faults = read_options(request, now)
+        reading = Reading(request, self._default_region, faults, self._world.clock)
+        body_hash = None if key is None else BodyHash()
+        await reading.read(body_hash)
+        repeat = None if key is None or body_hash is None else RepeatKey(actor, key, body_hash.of(request))
         if repeat is not None and (earlier := await self._outbox.earlier(repeat)) is not None:
             return self._again(earlier, repeat)
-        new = await self._prepare(request, actor, repeat)
+        reading.refuse_faults()
+        new = await self._prepare(request, reading.recipients, options, NewBy(actor, now, repeat))
         if not await self._record(new):
             return await self._lost_the_race(new)
-        await self._publish(new.campaign)
         return new.campaign
 
-    async def _prepare(self, request: SendRequest, actor: str, repeat: RepeatKey | None) -> NewCampaign:
-        """Read, check and cut everything, in slices, so that others on this event loop are not held up."""
-        now, campaign_id = self._world.clock.wall(), self._world.ids.uuid7()
-        options, faults = read_options(request, now)
-        recipients = await self._read(request, faults)
-        template = Template(campaign_id, iso(now), actor, request.message, request.name, request.sender, options)
+    async def _prepare(self, request: SendRequest, recipients: Recipients, options: Options, by: NewBy) -> NewCampaign:
+        """Cut it into chunks, in slices, so that others on this event loop are not held up."""
+        campaign_id, pauses = self._world.ids.uuid7(), Pauses(self._world.clock)
+        template = Template(campaign_id, iso(by.at), by.actor, request.message, request.name, request.sender, options)
         chunks = []
         for chunk in cut(template, recipients.parameters):
             chunks.append(chunk)
-            await self._world.clock.sleep(0)
+            await pauses.when_due()
         events = []
         for number, chunk in enumerate(chunks):
             events.append(encoded(template, number, len(chunks), chunk))
-            await self._world.clock.sleep(0)
+            await pauses.when_due()
         campaign = Campaign(
             campaign_id=campaign_id,
             name=request.name,
             body=request.message,
             sender=request.sender,
-            actor=actor,
+            actor=by.actor,
             duplicates=recipients.duplicates,
             chunk_recipients=[len(chunk.recipients) for chunk in chunks],
-            created_at=now,
+            created_at=by.at,
         )
-        return NewCampaign(campaign, events, recipients.names, repeat, options)
-
-    async def _read(self, request: SendRequest, faults: list[Fault]) -> Recipients:
-        """Every recipient, unless something is wrong with one or was found before: then all that is wrong is told."""
-        region = request.default_region
-        if region is not None and not is_region(region):
-            faults = [Fault(pointer="/default_region", value=region, detail=NO_SUCH_REGION), *faults]
-            region = None
-        recipients = Recipients(region or self._default_region)
-        for first in range(0, len(request.recipients), READ_AT_ONCE):
-            recipients.read(request.recipients[first : first + READ_AT_ONCE], first)
-            await self._world.clock.sleep(0)
-        if not request.message.strip():
-            faults = [Fault(pointer="/message", value=request.message, detail="must not be empty"), *faults]
-        if faults:
-            raise CorrectTheRequest(in_words(faults), errors=[*faults, *recipients.faults])
-        if recipients.faults:
-            raise _refused(recipients.faults, of=len(request.recipients))
-        return recipients
+        return NewCampaign(campaign, events, recipients.names, by.repeat, options)
 
     async def _record(self, new: NewCampaign) -> bool:
         try:
@@ -160,18 +162,7 @@ class Acceptance:
         return {"campaign_id": str(campaign_id), "status_url": self._addresses.campaign(campaign_id)}
 
 
-def _repeat_key(request: SendRequest, actor: str, key: str | None) -> RepeatKey | None:
-    if key is None:
-        return None
-    if not KEY.fullmatch(key):
+def _check_key(key: str | None) -> None:
+    if key is not None and not KEY.fullmatch(key):
         detail = "The header Idempotency-Key takes 1 to 255 printable ASCII characters."
         raise CorrectTheRequest(detail, code="invalid_idempotency_key")
-    options = request.model_dump(exclude={"recipients"}, exclude_unset=True)
-    canonical = orjson.dumps([request.recipients, options], option=orjson.OPT_SORT_KEYS)
-    return RepeatKey(actor, key, hashlib.sha256(canonical).digest())
-
-
-def _refused(faults: Sequence[Fault], of: int) -> CorrectTheRequest:
-    wrong = len({fault.pointer.split("/")[2] for fault in faults})
-    detail = f"{wrong:,} of {of:,} recipients cannot be accepted, and nothing was sent: see `errors`."
-    return CorrectTheRequest(detail, errors=faults, code="invalid_recipients")

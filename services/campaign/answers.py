@@ -27,7 +27,9 @@ MEANINGS: Mapping[str, str] = {standing.status: standing.meaning for standing in
 """Our status → what it means; where Sinch's words and ours lead to the same status, ours."""
 
 
-def send_answer(campaign: Campaign, batches: Sequence[BatchState], addresses: Addresses) -> SendAnswer:
+def send_answer(
+    campaign: Campaign, batches: Sequence[BatchState], addresses: Addresses, notes: Sequence[str] = ()
+) -> SendAnswer:
     """The answer to a request to send: a function of the campaign, and of the batches known so far."""
     known = {batch.chunk: batch for batch in batches}
     details = [
@@ -44,6 +46,7 @@ def send_answer(campaign: Campaign, batches: Sequence[BatchState], addresses: Ad
         recipients=campaign.recipients,
         duplicates=campaign.duplicates,
         details=details,
+        notes=list(notes),
     )
 
 

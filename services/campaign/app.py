@@ -20,6 +20,7 @@ from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
 from services.campaign.auth import require_key
+from services.campaign.body.held import Bodies
 from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
 from services.campaign.measured import measured
@@ -86,6 +87,7 @@ async def _lifetime(
             addresses=addresses,
             world=world,
             max_body_bytes=settings.max_body_bytes,
+            bodies=Bodies(settings.max_body_bytes),
             default_region=settings.default_region,
         )
         finisher = world.tasks.spawn("campaign-finisher", publisher.finish_what_was_left())

@@ -1,6 +1,6 @@
 """pydantic's errors → faults: where, what was given, and in words what is wrong with it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from contracts.http.problems import Fault
 
+MOST_FAULTS = 100
+"""That an answer names; it counts them all."""
 SHOWN_CHARACTERS = 200
 TOLD_IN_WORDS = 10
 
@@ -57,6 +59,30 @@ def one_of(words: Collection[str]) -> Callable[[str], str]:
     return check
 
 
+class Faults:
+    """What is wrong with a request: the first of it by name, all of it by number."""
+
+    def __init__(self, found: Iterable[Fault] = ()) -> None:
+        self.first: list[Fault] = []
+        self.count = 0
+        self.add(*found)
+
+    def add(self, *found: Fault) -> None:
+        """Count these, and keep them while there is room."""
+        self.count += len(found)
+        self.first += found[: MOST_FAULTS - len(self.first)]
+
+    def add_all(self, others: "Faults") -> None:
+        """Count and keep likewise what another has."""
+        self.add(*others.first)
+        self.count += others.count - len(others.first)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further faults are only counted."""
+        return len(self.first) >= MOST_FAULTS
+
+
 def faults_of(error: ValidationError, prefix: str = "") -> list[Fault]:
     """One fault for each thing that pydantic found, their pointers below `prefix`."""
     return [_fault(dict(detail), prefix) for detail in error.errors(include_url=False)]
@@ -81,15 +107,38 @@ def in_words(faults: Sequence[Fault]) -> str:
 
 
 def pointer(location: tuple[int | str, ...]) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in location)
+    """A JSON pointer (RFC 6901), cut where a name in it is long."""
+    return "".join(f"/{cut(str(step)).replace('~', '~0').replace('/', '~1')}" for step in location)
 
 
 def shown(value: Any) -> Any:
     """A value as it goes back to the client: as it came, unless it is long."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    if len(text) <= SHOWN_CHARACTERS:
-        return value
-    return text[:SHOWN_CHARACTERS] + "…"
+    if isinstance(value, str):
+        return cut(value)
+    if not _is_small(value, SHOWN_CHARACTERS):
+        return f"an array of {len(value):,}" if isinstance(value, list) else f"an object of {len(value):,}"
+    text = orjson.dumps(value, default=str).decode()
+    return value if len(text) <= SHOWN_CHARACTERS else cut(text)
+
+
+def cut(text: str) -> str:
+    """The text, or its beginning and a sign that there was more."""
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+
+
+def _is_small(value: Any, room: int) -> bool:
+    """Whether a list or object has no more than so many values, at whatever depth, and no long text."""
+    left = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, list | dict):
+            room -= len(inner)
+            if room < 0:
+                return False
+            left.extend(inner.values() if isinstance(inner, dict) else inner)
+            left.extend(inner if isinstance(inner, dict) else ())
+        elif isinstance(inner, str) and len(inner) > room + SHOWN_CHARACTERS:
+            return False
+    return True

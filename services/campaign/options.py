@@ -6,14 +6,22 @@ import msgspec
 
 from contracts.http.campaigns import SendRequest
 from contracts.http.problems import Fault
+from infra.sinch.wire.senders import sender_fault
 from infra.sinch.wire.timestamps import NotATimestamp, moment, write
 from services.campaign.faults import shown
 
 LONGEST_LIFE = timedelta(days=3)
 """Sinch's own default and limit of expire_at, counted from send_at (CONTRACT §1.1)."""
 
+LONGEST_AGO = timedelta(days=1)
+"""A request that waited in a queue, or a client whose clock is behind, means now. An older time is a mistake."""
+FARTHEST = timedelta(days=366)
+
 NOT_A_MOMENT = "must be a time of ISO 8601, such as 2026-03-01T12:00:00Z or 2026-03-01T13:00:00+01:00"
 PAST = "must be in the future"
+LONG_AGO = "is more than a day ago: leave it out to send at once"
+TOO_FAR = "is more than a year ahead, which nobody means"
+AT_ONCE = "`send_at` ({send_at}) had passed when the request came, so the campaign is sent at once."
 NOT_AFTER = "must be later than `send_at`"
 TOO_LATE = "may be at most 3 days after `send_at`, or after now where that is later"
 
@@ -34,8 +42,12 @@ def read_options(request: SendRequest, now: datetime) -> tuple[Options, list[Fau
     faults: list[Fault] = []
     send_at = _moment("/send_at", request.send_at, faults)
     expire_at = _moment("/expire_at", request.expire_at, faults)
+    if send_at is not None and (why := _cannot_begin(send_at, now)):
+        faults.append(Fault(pointer="/send_at", value=shown(request.send_at), detail=why))
     if expire_at is not None and (why := _too_early_or_late(expire_at, send_at, now)):
-        faults.append(Fault(pointer="/expire_at", value=request.expire_at, detail=why))
+        faults.append(Fault(pointer="/expire_at", value=shown(request.expire_at), detail=why))
+    if request.sender is not None and (why_not := sender_fault(request.sender)):
+        faults.append(Fault(pointer="/from", value=request.sender, detail=why_not))
     options = Options(
         send_at=None if send_at is None else write(send_at),
         expire_at=None if expire_at is None else write(expire_at),
@@ -45,6 +57,20 @@ def read_options(request: SendRequest, now: datetime) -> tuple[Options, list[Fau
         parameters=request.parameters or {},
     )
     return options, faults
+
+
+def notes_of(request: SendRequest, accepted_at: datetime) -> list[str]:
+    """What a client should know of how its accepted request was read."""
+    if request.send_at is None or moment(request.send_at) >= accepted_at:
+        return []
+    return [AT_ONCE.format(send_at=request.send_at)]
+
+
+def _cannot_begin(send_at: datetime, now: datetime) -> str:
+    """Why a campaign cannot begin then; empty when it can."""
+    if send_at < now - LONGEST_AGO:
+        return LONG_AGO
+    return TOO_FAR if send_at > now + FARTHEST else ""
 
 
 def _moment(pointer: str, text: str | None, faults: list[Fault]) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from contracts.http.problems import CONTENT_TYPE, Fault
 from infra.postgres import trouble
+from services.campaign.faults import Faults
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +24,10 @@ RETRY_AFTER_SECONDS = 2
 
 
 class ApiError(Exception):
-    """The base: becomes a problem document. `errors` are the single faults, `more` are further members."""
+    """The base: becomes a problem document. `errors` are the single faults, `more` are further members.
+
+    However many faults there are, the document names 100 of them and counts all.
+    """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal_error"
@@ -33,7 +38,7 @@ class ApiError(Exception):
         *,
         status: HTTPStatus | None = None,
         code: str | None = None,
-        errors: Sequence[Fault] = (),
+        errors: Sequence[Fault] | Faults = (),
         headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
@@ -41,7 +46,7 @@ class ApiError(Exception):
         self.detail = detail
         self.status = status or self.status
         self.code = code or self.code
-        self.errors = errors
+        self.faults = errors if isinstance(errors, Faults) else Faults(errors)
         self.headers = dict(headers or {})
         self.more = more
 
@@ -76,8 +81,15 @@ class TryLater(ApiError):  # noqa: N818
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
 
-    def __init__(self, detail: str, *, retry_after: int = RETRY_AFTER_SECONDS, **more: Any) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)}, **more)
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after: int = RETRY_AFTER_SECONDS,
+        more_headers: Mapping[str, str] = MappingProxyType({}),
+        **more: Any,
+    ) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after), **more_headers}, **more)
 
 
 def problem_response(error: ApiError) -> web.Response:
@@ -89,7 +101,8 @@ def problem_response(error: ApiError) -> web.Response:
         "detail": error.detail,
         "code": error.code,
         "message": error.detail,
-        "errors": error.errors,
+        "errors": error.faults.first,
+        "error_count": error.faults.count,
         **error.more,
     }
     raw = orjson.dumps(body, default=str)

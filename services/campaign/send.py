@@ -8,6 +8,7 @@ from contracts.http.campaigns import SendAnswer, SendRequest
 from infra.process import metrics
 from services.campaign.answers import send_answer
 from services.campaign.auth import ACTOR
+from services.campaign.options import notes_of
 from services.campaign.prefer import wanted_wait
 from services.campaign.reads import BatchState
 from services.campaign.store import Campaign
@@ -39,7 +40,8 @@ class SendView(View):
         if (seconds := wanted_wait(prefer)) is not None:
             batches = await self._wait_for_batches(campaign, seconds)
             headers["Preference-Applied"] = f"wait={seconds}"
-        return json_answer(send_answer(campaign, batches, self.service.addresses), 202, headers)
+        notes = notes_of(body, campaign.created_at)
+        return json_answer(send_answer(campaign, batches, self.service.addresses, notes), 202, headers)
 
     async def _wait_for_batches(self, campaign: Campaign, seconds: int) -> Sequence[BatchState]:
         """The batches that Sinch has accepted once it has all of them, or when the time is over."""

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from infra.process.world import World
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
+from services.campaign.body.held import Bodies, Held
 from services.campaign.decisions import Decisions
 from services.campaign.faults import faults_of, in_words
-from services.campaign.json_body import read_object
+from services.campaign.json_body import READ_AT_ONCE, Limits, read_object
 from services.campaign.problems import CorrectTheRequest, NoSuchThing
 from services.campaign.reads import Reads
 from services.campaign.voice import Voice
@@ -32,10 +33,13 @@ class Service:
     addresses: Addresses
     world: World
     max_body_bytes: int
+    bodies: Bodies
     default_region: str | None = None
 
 
 SERVICE = web.AppKey("campaign_service", Service)
+HELD = web.RequestKey("held", Held)
+"""In a request: the bytes of its body."""
 
 
 class JsonBody(BodyGetter):  # type: ignore[misc]  # untyped
@@ -44,7 +48,10 @@ class JsonBody(BodyGetter):  # type: ignore[misc]  # untyped
     async def inject(self, request: web.Request, _args_view: list[Any], kwargs_view: dict[str, Any]) -> None:
         """Validate the body and put it into the handler's arguments."""
         optional = not any(field.is_required() for field in self.model.model_fields.values())
-        value = await read_object(request, request.app[SERVICE].max_body_bytes, may_be_absent=optional)
+        service, held = request.app[SERVICE], request[HELD]
+        most = service.max_body_bytes if "recipients" in self.model.model_fields else READ_AT_ONCE
+        limits = Limits(min(most, service.max_body_bytes), held, service.world.clock)
+        value = await read_object(request, limits, may_be_absent=optional)
         kwargs_view[self.arg_name] = self.model.model_validate(value)
 
 
@@ -57,6 +64,15 @@ class View(PydanticView):  # type: ignore[misc]  # untyped
     def service(self) -> Service:
         """The service's parts."""
         return self.request.app[SERVICE]
+
+    async def _iter(self) -> web.StreamResponse:
+        """The answer; whatever becomes of it, the body is not held any longer."""
+        held = self.request[HELD] = Held(self.service.bodies)
+        try:
+            answer: web.StreamResponse = await super()._iter()
+            return answer
+        finally:
+            held.give_back()
 
     @staticmethod
     def _parse_func_signature(func: Callable[..., Any]) -> Iterable[AbstractInjector]:

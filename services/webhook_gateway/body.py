@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import StreamReader
 
 from infra.http.content_encoding import UnknownEncoding, decoded
-from services.webhook_gateway.budget import REQUEST_BYTES, Share
+from infra.process.byte_budget import REQUEST_BYTES, Share
 
 MOST_BYTES = 1024 * 1024
 """A full report of 1,000 recipients has about 20 KB. What JSON becomes in memory is up to 60 times its bytes."""

@@ -14,6 +14,7 @@ from aiohttp import StreamReader, web
 
 from infra.http.content_encoding import encoding_of
 from infra.kafka.log import Appender, Entry, LogError, LogOverloaded, Position, RecordTooLarge
+from infra.process.byte_budget import REQUEST_BYTES, Budget, Share, TooMuchHeld
 from infra.process.sparing import Sparing
 from infra.process.world import World
 from infra.sinch.wire.signature import SIGNATURE
@@ -21,7 +22,6 @@ from services.webhook_gateway import answers
 from services.webhook_gateway.access_line import LogCallback
 from services.webhook_gateway.answers import Answer
 from services.webhook_gateway.body import MOST_BYTES, read_body
-from services.webhook_gateway.budget import REQUEST_BYTES, Budget, Share, TooMuchHeld
 from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.moments import Moments
 from services.webhook_gateway.proof import Caller, Proof, Signed

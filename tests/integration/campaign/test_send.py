@@ -22,13 +22,14 @@ async def test_the_guides_request_is_accepted(client: Client) -> None:
         "recipients": 2,
         "duplicates": 0,
         "details": [{"chunk": 0, "client_reference": f"{campaign_id}.0.1", "recipients": 2, "batch_id": None}],
+        "notes": [],
     }
 
 
 async def test_after_202_the_campaign_is_in_the_log(client: Client, logged: Logged) -> None:
     """The record is there when the answer comes, and has all that is needed to send."""
     body = {
-        "recipients": [{"phone": ADA, "parameters": {"n": "Ada"}}, BOB],
+        "recipients": [{"phone": ADA, "parameters": {"n": "Ada"}}, {"phone": BOB, "parameters": {"n": "Bob"}}],
         "message": "Hi ${n}",
         "from": "Us",
         "name": "X",
@@ -38,7 +39,7 @@ async def test_after_202_the_campaign_is_in_the_log(client: Client, logged: Logg
     assert (event.campaign_id, event.chunk, event.chunks, event.actor) == (campaign_id, 0, 1, "anonymous")
     assert (event.body, event.sender, event.name) == ("Hi ${n}", "Us", "X")
     assert event.recipients == ["15551231234", "15551256344"]
-    assert event.parameters == {"n": {"15551231234": "Ada"}}
+    assert event.parameters == {"n": {"15551231234": "Ada", "15551256344": "Bob"}}
 
 
 async def test_a_large_campaign_is_cut(client: Client, logged: Logged) -> None:

@@ -9,9 +9,9 @@ import pytest
 from contracts import topics
 from contracts.events import DeadLetter
 from infra.kafka.connection import KafkaConnection
+from infra.process.byte_budget import Budget
 from services.webhook_gateway import body as body_module
 from services.webhook_gateway.body import MOST_BYTES
-from services.webhook_gateway.budget import Budget
 from services.webhook_gateway.routes import HANDLER
 from services.webhook_gateway.translate import Translator
 from tests.integration.webhook_gateway.conftest import PATH, Client, Start

@@ -13,7 +13,7 @@ CODE = re.compile(r"\bcode: ?=? ?\"([a-z_]+)\"|\bcode ?= ?\"([a-z_]+)\"")
 
 def test_every_error_code_is_explained() -> None:
     """Each `code` that a problem document of the service can have stands in the page's table."""
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "services" / "campaign").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "services" / "campaign").rglob("*.py")]
     codes = {first or second for source in sources for first, second in CODE.findall(source)}
     codes |= {refusal.code for refusal in Refusal}
     assert len(codes) > 10

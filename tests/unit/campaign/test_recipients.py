@@ -13,7 +13,7 @@ BOB = "+15551256344"
 def read(*items: Any) -> Recipients:
     """All items of one request."""
     recipients = Recipients()
-    recipients.read(items, 0)
+    recipients.read(items)
     return recipients
 
 
@@ -67,13 +67,13 @@ def test_of_a_repeated_number_the_first_parameters_stand() -> None:
 )  # fmt: skip
 def test_a_wrong_recipient_is_named(item: Any, pointer: str, value: Any, detail: str) -> None:
     """A fault says where, gives back what was given, and says in words what is wrong."""
-    (fault,) = read(ADA, item).faults
+    (fault,) = read(ADA, item).faults.first
     assert (fault.pointer, fault.value, fault.detail) == (pointer, value, detail)
 
 
 def test_every_wrong_number_is_named() -> None:
     """One request, many faults: none hides another."""
-    assert [fault.pointer for fault in read("x", ADA, "y", {"phone": "z", "zip": 1}).faults] == [
+    assert [fault.pointer for fault in read("x", ADA, "y", {"phone": "z", "zip": 1}).faults.first] == [
         "/recipients/0",
         "/recipients/2",
         "/recipients/3/zip",
@@ -83,5 +83,5 @@ def test_every_wrong_number_is_named() -> None:
 
 def test_a_long_value_is_shortened() -> None:
     """What goes back to the client is at most 200 characters and a sign that it was cut."""
-    (fault,) = read("9" * 5_000).faults
+    (fault,) = read("9" * 5_000).faults.first
     assert fault.value == "9" * 200 + "…"

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
+from infra.process.byte_budget import Budget, Share, TooMuchHeld
 from infra.process.logs import LineWriter
 from infra.process.metrics import REGISTRY
 from infra.process.sparing import Sparing
 from services.webhook_gateway.access_line import json_lines
-from services.webhook_gateway.budget import Budget, Share, TooMuchHeld
 from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.replays import Replays
 

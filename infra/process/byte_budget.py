@@ -1,4 +1,4 @@
-"""How many bytes may be held at once, whoever holds them: what a gateway cannot take now it must not take at all."""
+"""How many bytes may be held at once, whoever holds them: what a service cannot take now it must not take at all."""
 
 MOST_HELD_BYTES = 48 * 1024 * 1024
 """Bodies that are being read or waiting for Kafka, and the records made of them."""

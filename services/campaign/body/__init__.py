@@ -1,0 +1,1 @@
+"""A request's body: bytes → values, however many there are."""

@@ -1,0 +1,1 @@
+"""What can be known of a campaign before it is accepted, beyond the form of its fields."""

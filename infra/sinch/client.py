@@ -96,6 +96,22 @@ class SinchClient:
                 return list(found.values())
         raise NoAnswer("the list does not end")
 
+    async def batches(self, start_date: str) -> AsyncIterator[list[Batch]]:
+        """All batches of the plan created from `start_date` on, by pages, newest first. Raises as `find` does.
+
+        While nothing is sent the list stands still; a batch that came meanwhile may show another one a second time.
+        """
+        found = 0
+        for number in range(MAX_PAGES):
+            page = await self._page(
+                "/batches", {"start_date": start_date, "page_size": str(MAX_PAGE_SIZE)}, number, decode_page
+            )
+            found += len(page.batches)
+            yield page.batches
+            if _is_last(page.page, page.count, len(page.batches), number, found):
+                return
+        raise NoAnswer("the list does not end")
+
     async def get(self, batch_id: str) -> Batch | None:
         """The batch, or None when Sinch does not know it (or not yet). Raises NoAnswer, SlowDown, Blocked, Refused."""
         answer = await self._read("GET", f"/batches/{_segment(batch_id)}")

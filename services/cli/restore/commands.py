@@ -6,6 +6,7 @@ import typer
 
 from infra.kafka.log import Partition
 from services.cli.actor import Actor
+from services.cli.restore.log import Source, append, kinds, lacking_of_ledger, lacking_of_sinch, moment
 from services.cli.restore.place import APPEND_SECONDS, Apply, Place, Reason, Refused, run
 from services.dispatcher.restoring import ledger as emptied
 
@@ -23,6 +24,9 @@ def ledger(
     reason: Reason,
     *,
     trimmed: Annotated[bool, typer.Option(help="Also from a log that has lost its first records.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Also when the ledger knows what the log lacks: that is lost then.")
+    ] = False,
     apply: Apply = False,
     actor: Actor,
 ) -> None:
@@ -33,6 +37,11 @@ def ledger(
         lost = await place.trimmed()
         if lost and not trimmed:
             raise Refused(_trimmed(lost))
+        if not force and (lacking := await lacking_of_ledger(place)):
+            raise Refused(
+                f"The ledger knows {len(lacking):,} facts that the log lacks ({kinds(lacking)}): first "
+                "`heliograph restore log --from ledger`, or they are lost (--force)."
+            )
         held = await emptied.contents(place.database)
         typer.echo(
             f"The ledger holds {held.campaigns:,} campaigns, {held.chunks:,} chunks, {held.offers:,} offers, and what "
@@ -52,11 +61,40 @@ def ledger(
     run(work)
 
 
+@app.command()
+def log(
+    source: Annotated[Source, typer.Option("--from", help="Who knows what the log lacks.")],
+    reason: Reason,
+    *,
+    since: Annotated[str | None, typer.Option(help="With `sinch`: the moment of the log's copy, or before.")] = None,
+    apply: Apply = False,
+    actor: Actor,
+) -> None:
+    """Say again in the log what it lacks: what the ledger knows, or the batches that Sinch has."""
+    if (source is Source.sinch) != (since is not None):
+        raise typer.BadParameter("goes with `sinch`, and only with it", param_hint="--since")
+
+    async def work(place: Place) -> None:
+        await emptied.refuse_while_one_lives(place.database)
+        lacking = await (lacking_of_ledger(place) if since is None else lacking_of_sinch(place, moment(since)))
+        if not lacking:
+            typer.echo("The log lacks nothing of that.")
+            return
+        typer.echo(f"The log lacks {len(lacking):,} facts: {kinds(lacking)}.")
+        if not apply:
+            typer.echo("Nothing was changed. Do it: the same with --apply.")
+            return
+        await append(place, lacking, place.done("log", source.value, reason, actor, len(lacking)))
+        typer.echo("Said. Next: `heliograph restore ledger`, then start the dispatchers.")
+
+    run(work)
+
+
 def _trimmed(lost: dict[Partition, int]) -> str:
     some = ", ".join(f"{p.topic}/{p.partition} its first {begin:,}" for p, begin in list(lost.items())[:SHOWN])
     more = f" and {len(lost) - SHOWN} partitions more" if len(lost) > SHOWN else ""
     return (
         f"The log has lost records: {some}{more}. A ledger made of what is left would not know what was sent, nor who opted "
-        "out. Restore the topics. Where there is no copy, first `heliograph restore log ledger`, or, if the ledger is "
-        "lost as well, `heliograph restore log sinch`; then the same with --trimmed."
+        "out. Restore the topics. Where there is no copy, first `heliograph restore log --from ledger`, or, if the ledger "
+        "is lost as well, `heliograph restore log --from sinch`; then the same with --trimmed."
     )

@@ -1,9 +1,8 @@
 """`heliograph restore ledger`, as it is typed: from an empty ledger to all sent exactly once."""
 
 from tests.integration.dispatcher.parts import Parts, dispatching
-from tests.integration.dispatcher.rebuilt import history
+from tests.integration.dispatcher.rebuilt import history, older_log
 from tests.integration.dispatcher.rebuilt.history import Shape, campaign
-from tests.integration.projector.typed import heliograph
 from tests.waiting import until
 
 SHAPES = (Shape(campaign(5), 40, 20, failing=7),)
@@ -13,7 +12,7 @@ async def test_the_ledger_is_emptied_by_a_command(these: Parts) -> None:
     """Refused while a dispatcher lives; says what would go; then all comes from the log, and nobody gets it twice."""
 
     async def typed(*words: str) -> tuple[int, str]:
-        return await heliograph(these.kafka, these.database, "restore", "ledger", "--reason", "a test", *words)
+        return await older_log.typed(these, "ledger", *words)
 
     async def half() -> bool:
         return await these.messages() >= 400

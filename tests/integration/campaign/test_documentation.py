@@ -52,9 +52,10 @@ async def test_the_page_loads_nothing_from_elsewhere(standing: Client) -> None:
     """Every address in it is ours, relative, so that a proxy may put the API below a path of its own."""
     html = await (await standing.get("/docs")).text()
     assert "//" not in html.replace("<!DOCTYPE html>", "")
-    for path in ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/favicon-32x32.png", "openapi.json"):
+    for path in ("docs/swagger-ui.css", "docs/swagger-ui-bundle.js", "docs/docs.js", "docs/favicon-32x32.png"):
         assert f'"{path}"' in html
         assert (await standing.get(f"/{path}")).status == 200
+    assert '"openapi.json"' in await (await standing.get("/docs/docs.js")).text()
 
 
 @pytest.mark.parametrize("asset", ["nothing.js", "..%2f__init__.py", "index.html"])

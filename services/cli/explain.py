@@ -24,6 +24,7 @@ INCIDENTS = "SELECT * FROM live.incidents WHERE campaign_id = $1 AND recipient =
 MARKS = {
     "late": "came late: something that outranks it was known already, so it changed nothing",
     "contradicts": "contradicts a final report of the same attempt that was known already; that one stands",
+    "unmade": "counts for nothing: nobody offered this attempt, or the log has not said so yet",
     "overruled": "was final, and a later report of the same attempt outranks it",
 }
 WORDS = {

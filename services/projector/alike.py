@@ -35,7 +35,7 @@ def alike_of(event: DeliveryReported, facts: ChunkFacts | None) -> Alike:
         Height(standing.rank == DELIVERED_RANK, event.attempt or 0, event.part, standing.rank),
         Words(standing.status, event.status, code, parts_of(event.parts), event.batch_id),
         "".join(f"{FIELD}{one}" for one in end),
-        rare=facts is None or event.attempt != 1 or is_foreign(event),
+        rare=facts is None or is_foreign(event),
     )
 
 

@@ -67,6 +67,8 @@ async def log_against_tables(
                     for record in records:
                         if (*p, record.offset) not in dropped:
                             _take(changes, record.value, number, campaign)
+        for _ in changes.join_later():
+            pass
         for finding in await _against_rows(connection, build, changes):
             yield finding
 

@@ -10,7 +10,7 @@ from contracts.events.base import is_moment
 
 LEAST_CODE, MOST_CODE = -(2**31), 2**31 - 1
 MOST_PARTS = 2**15 - 1
-MOST_ATTEMPT = 2**15 - 1
+MOST_ATTEMPT = 2**31 - 1
 
 
 def code_of(code: int) -> int:
@@ -24,7 +24,7 @@ def parts_of(parts: int | None) -> int:
 
 
 def attempt_of(attempt: int | None) -> int:
-    """An attempt in a line of history, of 16 bits: the view takes lines apart that no table has compared before."""
+    """An attempt in a line of history, of 32 bits: the view takes lines apart that no table has compared before."""
     return max(-MOST_ATTEMPT - 1, min(attempt or 0, MOST_ATTEMPT))
 
 

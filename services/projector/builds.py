@@ -10,7 +10,7 @@ import asyncpg
 from infra.postgres.pool import Connection
 from infra.postgres.roles import grant_rights
 
-VERSION = 2
+VERSION = 3
 """Of this code's tables and of what it writes into them. Raise it with every change to either (docs/projections.md)."""
 
 CURRENT = "SELECT build FROM live.builds WHERE is_current"

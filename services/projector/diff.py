@@ -5,7 +5,7 @@ between the two offsets is about that row: the log itself says which are. Such r
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asyncpg import Record
@@ -15,6 +15,7 @@ from contracts.events import UnreadableEventError, decode
 from infra.kafka.log import KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Connection
 from services.projector.builds import Build, listed
+from services.projector.projections.later.facts import is_later
 
 MOST_DIFFERENCES = 10_000
 """Rows of one table that are looked at one by one; with more, the count is exact and the rest is left out."""
@@ -25,19 +26,26 @@ class Compared:
     """One table: its key, its other columns, and which rows say something.
 
     A count of 0 and an offer that nobody is in are left behind by messages that passed through, or not made at all when
-    their facts came together: they say the same as no row.
+    their facts came together: they say the same as no row. `since`: the version that brought the table, and `newer` the
+    versions that brought single columns; with an older build they are left out.
     """
 
     name: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
     says_something: str = "true"
+    since: int = 1
+    newer: Mapping[str, int] = field(default_factory=dict)
+
+    def between(self, version: int) -> "Compared":
+        """What can be compared of it when the older of two builds is of this version."""
+        return replace(self, columns=tuple(c for c in self.columns if self.newer.get(c, 1) <= version))
 
 
 TABLES = (
     Compared("messages", ("campaign_id", "recipient", "chunk"),
              ("reported_at", "code", "attempt", "scheduled", "given_up", "rank", "parts", "requested", "retries", "retriable",
-              "part", "status", "provider_status", "batch_id")),
+              "heard", "part", "status", "provider_status", "batch_id"), newer={"heard": 3}),
     Compared("batches", ("campaign_id", "chunk", "attempt", "part"),
              ("requested", "rank", "status", "status_at", "reason", "batch_id", "recipients", "attempted_at",
               "accepted_at", "members", "queued", "dispatched", "unrecognised", "settled"),
@@ -49,7 +57,9 @@ TABLES = (
     Compared("recipients", ("phone",), ("is_opted_out", "decided_at", "source")),
     Compared("replies", ("inbound_id",), ("sender", "originator", "kind", "body", "keyword", "received_at")),
     Compared("orphan_reports", ("event_id",), ("batch_id", "recipient", "status", "code", "seen", "settled")),
-    Compared("second_reports", ("campaign_id", "recipient"), ()),
+    Compared("early_reports", ("campaign_id", "recipient", "chunk", "attempt", "part"),
+             ("rank", "parts", "code", "reported_at", "status", "provider_status", "batch_id"), since=3),
+    Compared("later_attempts", ("campaign_id", "recipient", "chunk"), ("heard", "followed"), since=3),
     Compared("parked", ("topic", "partition", "record_offset"), ("state", "reason", "actor", "decision")),
 )  # fmt: skip
 
@@ -103,6 +113,8 @@ class Touched:
     campaigns: set[str] = field(default_factory=set)
     messages: set[tuple[str, str]] = field(default_factory=set)
     chunks: set[tuple[str, int]] = field(default_factory=set)
+    made: set[tuple[str, int]] = field(default_factory=set)
+    """Chunks of which a later offer may have been made: what was reported under it before begins to count."""
     others: bool = False
 
     def take(self, event: e.AnyEvent) -> None:
@@ -114,6 +126,10 @@ class Touched:
         self.campaigns.add(campaign_id)
         if chunk is not None:
             self.chunks.add((campaign_id, chunk))
+            if isinstance(event, e.SendAttempted | e.BatchAccepted | e.DoubtSettled) and is_later(
+                event.attempt, event.part
+            ):
+                self.made.add((campaign_id, chunk))
         numbers = [event.recipient] if isinstance(event, e.DeliveryReported) else getattr(event, "recipients", ())
         self.messages.update((campaign_id, number) for number in numbers)
 
@@ -121,8 +137,9 @@ class Touched:
         """Whether one of the records is about this row."""
         campaign_id = str(key.get("campaign_id"))
         match table.name:
-            case "messages" | "second_reports":
-                return (campaign_id, str(key["recipient"])) in self.messages
+            case "messages" | "early_reports" | "later_attempts":
+                told = (campaign_id, str(key["recipient"])) in self.messages
+                return told or (campaign_id, key["chunk"]) in self.made
             case "batches":
                 return (campaign_id, key["chunk"]) in self.chunks
             case "campaigns" | "campaign_counts" | "campaign_control" | "message_events":
@@ -157,11 +174,13 @@ async def compare(connection: Connection, kafka: KafkaConnection, left: int, rig
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute("SET LOCAL work_mem = '256MB'")
         offsets = [await _offsets(connection, build) for build in (left, right)]
-        for table in TABLES:
+        oldest = min(b.version for b in await listed(connection) if b.number in (left, right))
+        tables = [table.between(oldest) for table in TABLES if table.since <= oldest]
+        for table in tables:
             found[table.name] = await _differences(connection, table, diff)
         found["message_events"] = await _history(connection, diff)
         touched = await _between(kafka, *offsets)
-        for table in (*TABLES, Compared("message_events", ("campaign_id",), ())):
+        for table in (*tables, Compared("message_events", ("campaign_id",), ())):
             real = _real(table, found[table.name], touched, diff)
             for difference in real[: max(0, samples - len(diff.samples))]:
                 diff.samples.append(await _explained(connection, diff, difference))
@@ -250,7 +269,10 @@ def _real(table: Compared, found: Sequence[Difference], touched: Touched, diff: 
 
 EVENT = """
 SELECT type || ' ' || status || ' of attempt ' || attempt || ' (' || event_id || ', ' || live.iso(occurred_at) || ')'
-FROM build_{0}.message_events WHERE campaign_id = $1 AND recipient = $2
+FROM build_{0}.message_events e WHERE campaign_id = $1 AND recipient = $2
+  AND (type <> 'DeliveryReported' OR (attempt = 1 AND part = '') OR EXISTS (
+      SELECT FROM build_{0}.batches b WHERE b.campaign_id = e.campaign_id AND b.chunk = e.chunk AND b.attempt = e.attempt
+         AND b.part = e.part AND (b.attempted_at IS NOT NULL OR b.accepted_at IS NOT NULL)))
 ORDER BY rank = 10 DESC, attempt DESC, part DESC, rank DESC, occurred_at DESC LIMIT 1
 """
 

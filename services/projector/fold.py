@@ -5,14 +5,12 @@ To fold a new event type: a method below, a line in `_HANDLERS`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from contracts import events as e
 from contracts.events import AnyEvent
 from contracts.statuses import NEVER_CAME, OURS
 from infra.kafka.log import Record
-from infra.process.world import iso
 from services.projector import lattice
 from services.projector.alike import Alike, alike_of, is_foreign
 from services.projector.lattice import Follow
@@ -20,7 +18,8 @@ from services.projector.projections import messages
 from services.projector.projections.batches import Batch, BatchKey, Stand, stands
 from services.projector.projections.campaign_control import Decision
 from services.projector.projections.campaigns import CampaignKey, Requested
-from services.projector.projections.history import FIELD, LINE, lines_of
+from services.projector.projections.history import FIELD, LINE, UNTIMED, lines_of
+from services.projector.projections.later.facts import LaterFacts, is_later
 from services.projector.projections.messages import ChunkFacts, ChunkKey
 from services.projector.projections.parked import Word
 from services.projector.rows import Rows
@@ -39,10 +38,10 @@ class Changes:
     batches: dict[BatchKey, Batch] = field(default_factory=dict)
     campaigns: dict[CampaignKey, Requested] = field(default_factory=dict)
     partition_of: dict[tuple[str, int], int] = field(default_factory=dict)
-    second_reports: set[tuple[str, str]] = field(default_factory=set)
+    later: LaterFacts = field(default_factory=LaterFacts)
     control: list[Decision] = field(default_factory=list)
-    orphans: list[tuple[e.DeliveryReported, str]] = field(default_factory=list)
-    adopted: list[tuple[e.DeliveryReported, str]] = field(default_factory=list)
+    orphans: list[tuple[e.DeliveryReported, int]] = field(default_factory=list)
+    adopted: list[tuple[e.DeliveryReported, int]] = field(default_factory=list)
     consent: list[e.RecipientOptedOut | e.RecipientOptedIn] = field(default_factory=list)
     replies: list[e.InboundReceived] = field(default_factory=list)
     parked: list[Word] = field(default_factory=list)
@@ -81,14 +80,20 @@ class Changes:
     def prepare(self) -> Iterator[int]:
         """Make the rows to copy of each chunk, forget what they are made of, and tell how many: then others may work."""
         rows = Rows()
+        yield from self.join_later()
         for key, facts in self.messages.items():
-            rows.messages[key] = messages.rows_of(key, facts)
+            if facts.greatest:
+                rows.messages[key] = messages.rows_of(key, facts)
             if facts.history:
                 rows.history[key] = LINE.join(facts.history)
                 facts.history.clear()
             yield len(facts.greatest)
             facts.greatest.clear()
         self.rows = rows
+
+    def join_later(self) -> Iterator[int]:
+        """Raise the reports under later offers that these records say were made, and tell how many: then others may work."""
+        return self.later.join(self.batches, self.messages)
 
     def prepared(self) -> Rows:
         """The rows to copy, made now unless they were before."""
@@ -138,13 +143,19 @@ class Changes:
                 first += 1
             elif fact > known:
                 greatest[recipient] = fact
-            facts.history.append(f"{recipient}{FIELD}{event.event_id}{FIELD}{at or event.occurred_at}{moment}{tail}")
+            elif not known[2].provider_status:  # a word of ours is greater
+                facts.heard.add(recipient)
+            said = at or UNTIMED + event.occurred_at
+            facts.history.append(f"{recipient}{FIELD}{event.event_id}{FIELD}{said}{moment}{tail}")
         self.weight += FIRST_WEIGHT * first
 
     def _alike(self, key: tuple[object, ...], event: e.DeliveryReported, partition: int) -> Alike:
         campaign_id, chunk, facts = event.campaign_id, event.chunk, None
         if campaign_id is not None and chunk is not None and event.attempt is not None:
             facts = self._chunk(campaign_id, chunk, partition)
+            if is_later(event.attempt, event.part):
+                reported = self.later.of(BatchKey(campaign_id, chunk, event.attempt, event.part))
+                facts = ChunkFacts(reported, history=facts.history)
         if len(self.alike) >= MOST_ALIKE:
             self.alike.clear()
         alike = self.alike[key] = alike_of(event, facts)
@@ -153,12 +164,10 @@ class Changes:
     def _rare(self, event: e.DeliveryReported, logged_ms: int) -> bool:
         """Note what few reports are to be noted for; gives whether it is about a chunk."""
         if event.campaign_id is None or event.chunk is None or event.attempt is None:
-            self.orphans.append((event, _moment(logged_ms)))
+            self.orphans.append((event, logged_ms))
             return False
         if is_foreign(event):
-            self.adopted.append((event, _moment(logged_ms)))
-        if event.attempt > 1:
-            self.second_reports.add((event.campaign_id, event.recipient))
+            self.adopted.append((event, logged_ms))
         return True
 
     def reported_batch(self, event: e.BatchReported, partition: int) -> None:
@@ -171,7 +180,7 @@ class Changes:
 
     def attempted(self, event: e.SendAttempted, partition: int) -> None:
         """An offer; all but the first of a whole chunk move their messages into it."""
-        batch = self._batch(_key(event), partition)
+        batch = self._batch(BatchKey.of(event), partition)
         batch.join(Batch(stand=stands("attempted", event.occurred_at), recipients=len(event.recipients),
                          attempted_at=event.occurred_at))  # fmt: skip
         if event.attempt > 1 or event.part:
@@ -186,11 +195,11 @@ class Changes:
         accepted = Batch(
             stand=stands("sent", event.occurred_at), batch_id=event.batch_id, accepted_at=event.occurred_at
         )
-        self._batch(_key(event), partition).join(accepted)
+        self._batch(BatchKey.of(event), partition).join(accepted)
 
     def whole_batch(self, event: Any, partition: int, status: str, reason: str) -> None:
         """Something is known of every message of the offer that has no fact of its own."""
-        self._batch(_key(event), partition).join(Batch(stand=stands(status, event.occurred_at, reason)))
+        self._batch(BatchKey.of(event), partition).join(Batch(stand=stands(status, event.occurred_at, reason)))
 
     def settled_by_hand(self, event: e.DoubtSettled, partition: int) -> None:
         """A word about a doubt. `absent` changes nothing: the chunk is offered again."""
@@ -202,7 +211,7 @@ class Changes:
 
     def ended(self, event: Any, partition: int, stand: Stand) -> None:
         """The end of an offer: known of the whole, and of each whom the event names, also when it was never attempted."""
-        self._batch(_key(event), partition).join(Batch(stand=stand))
+        self._batch(BatchKey.of(event), partition).join(Batch(stand=stand))
         if event.recipients:
             self.some(event, partition, stand.rank, stand.status, stand.reason)
 
@@ -223,15 +232,15 @@ class Changes:
 
     def followed(self, event: e.FollowUpScheduled | e.FollowUpGivenUp, partition: int, follow: Follow) -> None:
         """Whether these will be offered again. They move when they are: until then they show their failure."""
-        facts = self._chunk(event.campaign_id, event.chunk, partition)
-        offer = lattice.belongs(event.attempt, event.part)
+        facts, first = self._chunk(event.campaign_id, event.chunk, partition), lattice.belongs(1, "")
         for recipient in event.recipients:
-            facts.raise_to(recipient, offer)
+            facts.raise_to(recipient, first)
             facts.follows(recipient, follow)
 
     def scheduled(self, event: e.FollowUpScheduled, partition: int) -> None:
         """A failed attempt will be followed by another."""
         self.followed(event, partition, Follow(scheduled=event.attempt))
+        self.later.follow(event)
         self.noted(event, partition, event.due_at)
 
     def given_up(self, event: e.FollowUpGivenUp, partition: int) -> None:
@@ -258,15 +267,6 @@ class Changes:
     def _batch(self, key: BatchKey, partition: int) -> Batch:
         self.partition_of[key.campaign_id, key.chunk] = partition
         return self.batches.setdefault(key, Batch())
-
-
-def _key(event: e.Dispatch) -> BatchKey:
-    return BatchKey(event.campaign_id, event.chunk, event.attempt, event.part)
-
-
-def _moment(milliseconds: int) -> str:
-    """The broker's time of append, as text."""
-    return iso(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 def _ours(status: str) -> tuple[int, str]:

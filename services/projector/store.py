@@ -23,9 +23,9 @@ from services.projector.projections import (
     orphan_reports,
     parked,
     recipients,
-    second_reports,
 )
 from services.projector.projections.batches import Batch, BatchKey
+from services.projector.projections.later import write as later
 
 PROBE_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """The staged rows have no statistics: left alone, the planner may read the whole table for five thousand rows."""
@@ -111,10 +111,11 @@ class Store:
         require_one_form(campaign_id for campaign_id, _ in changes.partition_of)
         connection, rows = self._connection, changes.prepared()
         moved = await messages.apply(connection, changes.messages, rows.messages)
+        before = await self._known(later.named(changes.later, changes.batches))
+        moved += await later.write(connection, changes.later, changes.batches, before)
         counted = await self._counted(changes, moved)
         told = await history.append(connection, rows.history)  # which tells `messages` what is not new
         await together(connection, *counted, told)
-        await second_reports.save(connection, changes.second_reports)
         await campaign_control.save(connection, changes.control)
         await orphan_reports.save(connection, changes.orphans, changes.adopted)
         await recipients.save_consent(connection, changes.consent)

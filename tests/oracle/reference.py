@@ -3,7 +3,8 @@
 A message's state is the greatest of its facts: `Delivered` in any attempt, else the later offer (attempt, then part),
 within it a word about this one message from rank 7 on, else the rank, then the time. A fact about an offer as a whole is
 one about everybody in it: those whom the event names, and those whom SendAttempted (or for a chunk's first offer the
-request) names.
+request) names. A report counts once its offer was made: the first of a whole chunk always, any other when one of us says
+that it was offered or taken.
 """
 
 from collections import defaultdict
@@ -40,6 +41,8 @@ class Told:
     members: defaultdict[Offer, set[str]] = field(default_factory=lambda: defaultdict(set))
     whole: defaultdict[Offer, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
     facts: defaultdict[Message, list[Fact]] = field(default_factory=lambda: defaultdict(list))
+    reports: list[tuple[Offer, str, Fact]] = field(default_factory=list)
+    made: set[Offer] = field(default_factory=set)
     given_up: dict[Message, int] = field(default_factory=dict)
 
 
@@ -61,6 +64,9 @@ def statuses(events: Iterable[e.AnyEvent]) -> dict[Message, Shown]:
     for event in events:
         if getattr(event, "campaign_id", None) is not None and getattr(event, "chunk", None) is not None:
             _tell(told, event)
+    for offer, recipient, fact in told.reports:
+        if offer in told.made or offer[2:] == (1, ""):
+            told.facts[*offer[:2], recipient].append(fact)
     for offer, stands in told.whole.items():
         for recipient in told.members[offer]:
             for rank, at, status in stands:
@@ -81,8 +87,10 @@ def _tell(told: Told, event: Any) -> None:
         return
     offer = (*chunk, event.attempt, event.part)
     if isinstance(event, e.DeliveryReported):
-        told.facts[*chunk, event.recipient].append(_reported(event))
+        told.reports.append((offer, event.recipient, _reported(event)))
         return
+    if isinstance(event, e.SendAttempted | e.BatchAccepted) or getattr(event, "verdict", "") == "accepted":
+        told.made.add(offer)
     named = getattr(event, "recipients", None) or ()
     status = _of_some(event)
     if status is not None:

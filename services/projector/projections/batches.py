@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contracts.events import Dispatch
 from contracts.statuses import OURS, REPORTED_RANK
 from infra.postgres.pool import Connection
 from infra.postgres.together import Statement
@@ -25,6 +26,11 @@ class BatchKey(NamedTuple):
     chunk: int
     attempt: int
     part: str
+
+    @classmethod
+    def of(cls, event: Dispatch) -> "BatchKey":
+        """The offer that an event is about."""
+        return cls(event.campaign_id, event.chunk, event.attempt, event.part)
 
 
 class Stand(NamedTuple):
@@ -49,6 +55,11 @@ class Batch:
     members: int = 0
     own: Counter[str] = field(default_factory=Counter)
     settled: int = 0
+
+    @property
+    def made(self) -> bool:
+        """Whether one of us said that it was offered, or that Sinch took it."""
+        return bool(self.attempted_at or self.accepted_at)
 
     def join(self, other: "Batch") -> None:
         """Take in what `other` knows (not its counters)."""
@@ -80,7 +91,7 @@ LOAD = """
 SELECT b.campaign_id::text, b.chunk, b.attempt, b.part, b.requested, b.rank, b.status, b.reason, b.batch_id,
        b.recipients, live.iso(b.status_at) AS status_at, live.iso(b.attempted_at) AS attempted_at,
        live.iso(b.accepted_at) AS accepted_at, b.members, b.queued, b.dispatched, b.unrecognised, b.settled
-FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[]) AS k (campaign_id, chunk, attempt, part)
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS k (campaign_id, chunk, attempt, part)
 JOIN batches b ON b.campaign_id = k.campaign_id AND b.chunk = k.chunk AND b.attempt = k.attempt AND b.part = k.part
 """
 
@@ -89,7 +100,7 @@ async def load(connection: Connection, keys: Iterable[BatchKey]) -> dict[BatchKe
     """The rows of these offers, a fresh one where there is none."""
     wanted = list(keys)
     found = {key: Batch() for key in wanted}
-    for row in await connection.fetch(LOAD, *_columns(wanted)):
+    for row in await connection.fetch(LOAD, *columns(wanted)):
         key = BatchKey(row["campaign_id"], row["chunk"], row["attempt"], row["part"])
         found[key] = Batch(
             row["requested"],
@@ -111,7 +122,7 @@ INSERT INTO batches (campaign_id, chunk, attempt, part, requested, rank, status,
 SELECT campaign_id, chunk, attempt, part, requested, rank, status, reason, batch_id, recipients,
        nullif(status_at, '')::timestamptz, nullif(attempted_at, '')::timestamptz, nullif(accepted_at, '')::timestamptz,
        members, queued, dispatched, unrecognised, settled
-FROM unnest($1::uuid[], $2::integer[], $3::smallint[], $4::text[], $5::boolean[], $6::smallint[], $7::text[],
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::boolean[], $6::smallint[], $7::text[],
             $8::text[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::integer[],
             $15::integer[], $16::integer[], $17::integer[], $18::integer[])
      AS b (campaign_id, chunk, attempt, part, requested, rank, status, reason, batch_id, recipients, status_at,
@@ -129,7 +140,7 @@ def save(rows: Mapping[BatchKey, Batch]) -> Statement:
     """What writes these rows as they are now."""
     batches = list(rows.values())
     arguments = (
-        *_columns(list(rows)),
+        *columns(list(rows)),
         [b.requested for b in batches],
         [b.stand.rank for b in batches],
         [b.stand.status for b in batches],
@@ -146,5 +157,6 @@ def save(rows: Mapping[BatchKey, Batch]) -> Statement:
     return Statement(SAVE, arguments)
 
 
-def _columns(keys: list[BatchKey]) -> tuple[list[str], list[int], list[int], list[str]]:
+def columns(keys: list[BatchKey]) -> tuple[list[str], list[int], list[int], list[str]]:
+    """These keys as the first four arguments of a statement."""
     return [k.campaign_id for k in keys], [k.chunk for k in keys], [k.attempt for k in keys], [k.part for k in keys]

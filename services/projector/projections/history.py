@@ -14,6 +14,8 @@ from services.projector.projections.messages import ChunkKey
 
 FIELD, LINE = "\x1f", "\x1e"
 """Unit and record separator of ASCII, which no text of anybody's should hold."""
+UNTIMED = "~"
+"""Before the moment of a report that has no time of Sinch's: it is when we learned it, and decides nothing."""
 _WITHOUT = str.maketrans({FIELD: "\ufffd", LINE: "\ufffd"})
 
 APPEND = "INSERT INTO history (campaign_id, chunk, lines) SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[])"

@@ -3,6 +3,8 @@
 Facts are staged by COPY and compared in the database: a row changes only when the staged fact is greater
 (`lattice.Fact`, same fields, same order). Each statement answers with how many messages moved from which state to
 which, by batch; the counters follow from that.
+
+`heard` is no part of the greatest fact: whether any report came under the first offer of the whole chunk, an or.
 """
 
 from collections import Counter
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from asyncpg import Record
 
 from contracts.follow_ups import may_pass
+from contracts.statuses import UNRECOGNISED
 from infra.postgres.pool import Connection
 from services.projector.lattice import FactRow, Follow, Height, Words
 from services.projector.projections.copying import copy, escape
@@ -46,9 +49,9 @@ class Moved(NamedTuple):
 
 COLUMNS = {  # of `messages`, in its order
     "campaign_id": "uuid", "recipient": "bigint", "reported_at": "text", "chunk": "integer", "code": "integer",
-    "attempt": "smallint", "scheduled": "smallint", "given_up": "smallint", "rank": "smallint", "parts": "smallint",
-    "requested": "boolean", "retries": "boolean", "retriable": "boolean", "part": "text", "status": "text",
-    "provider_status": "text", "batch_id": "text",
+    "attempt": "integer", "scheduled": "integer", "given_up": "integer", "rank": "smallint", "parts": "smallint",
+    "requested": "boolean", "retries": "boolean", "retriable": "boolean", "heard": "boolean", "part": "text",
+    "status": "text", "provider_status": "text", "batch_id": "text",
 }  # fmt: skip
 
 STAGE = f"""
@@ -106,6 +109,13 @@ WITH moved AS (
 """
 """What the dispatcher said about follow-ups."""
 
+FIRST_HEARD = """
+UPDATE later_attempts l SET heard = live.sorted(l.heard || '{{1}}') FROM moved r
+WHERE r.heard AND NOT r.old_heard AND (r.scheduled > 0 OR (r.old_attempt, r.old_part) <> (1, '') OR (r.attempt, r.part) <> (1, ''))
+  AND l.campaign_id = r.campaign_id AND l.recipient = r.recipient AND l.chunk = r.chunk
+"""
+"""The first report under the first offer, of messages that may have a row there: it hears of that offer as well."""
+
 RAISE = f"""
 WITH moved AS (
     MERGE INTO messages AS m USING {{source}} AS s ON {SAME}
@@ -116,10 +126,12 @@ WITH moved AS (
             m.batch_id)
     THEN UPDATE SET reported_at = s.reported_at, code = s.code, attempt = s.attempt, rank = s.rank, parts = s.parts,
         part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id,
-        retriable = s.retriable
+        retriable = s.retriable, heard = m.heard OR s.heard
+    WHEN MATCHED AND s.heard AND NOT m.heard THEN UPDATE SET heard = true
     WHEN NOT MATCHED THEN INSERT ({", ".join(COLUMNS)}) VALUES ({", ".join(f"s.{column}" for column in COLUMNS)})
-    RETURNING m.requested, {_STATES.format(counted_before="merge_action() = 'UPDATE'")}
-) {_MOVED}
+    RETURNING m.requested, {_STATES.format(counted_before="merge_action() = 'UPDATE'")}, m.recipient, new.scheduled,
+        old.heard AS old_heard, new.heard
+), first_heard AS ({FIRST_HEARD}) {_MOVED}
 """
 """One pass over what is staged: a greater fact changes its row, a message that was not known gets one."""
 
@@ -131,13 +143,19 @@ class ChunkFacts:
     greatest: dict[str, FactRow] = field(default_factory=dict)
     requested: set[str] = field(default_factory=set)
     follow: dict[str, Follow] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    """Those of whom a report came under the first offer, and something else is greater."""
     history: list[str] = field(default_factory=list)
 
     def raise_to(self, recipient: str, fact: FactRow) -> None:
         """One more fact."""
         known = self.greatest.get(recipient)
-        if known is None or fact > known:
+        if known is None:
             self.greatest[recipient] = fact
+        elif fact > known:
+            self.greatest[recipient] = fact
+            if is_first_report(known):
+                self.heard.add(recipient)
 
     def follows(self, recipient: str, follow: Follow) -> None:
         """More is known of this message's follow-ups."""
@@ -148,8 +166,18 @@ class ChunkFacts:
 Facts = Mapping[ChunkKey, ChunkFacts]
 
 
-Like = tuple[Height, Words, bool, Follow | None]
-"""What is the same for all messages of a chunk that differ in recipient and moment only; whether they were requested."""
+def is_first_report(fact: FactRow) -> bool:
+    """Whether it is a report under the first offer of the whole chunk. Only a report has a word of Sinch's, or is unrecognised."""
+    height, _, words = fact
+    is_report = bool(words.provider_status) or words.status == UNRECOGNISED.status
+    return is_report and height.attempt == 1 and not height.part
+
+
+Like = tuple[Height, Words, bool, Follow | None, bool]
+"""What is the same for all messages of a chunk that differ in recipient and moment only.
+
+Whether they were requested; last, whether a report under the first offer is below the greatest fact.
+"""
 
 
 @dataclass(slots=True)
@@ -186,15 +214,23 @@ async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, Ch
         return []
     new: set[ChunkKey] = set()
     if sum(end.rows for chunk in rows.values() for end in chunk.alike.values()) >= WORTH_ASKING:
-        found = await connection.fetch(NEW, [c for c, _ in facts], [n for _, n in facts])
-        new = {(campaign_id, chunk) for campaign_id, chunk in found} & facts.keys()
+        found = await connection.fetch(NEW, [c for c, _ in rows], [n for _, n in rows])
+        new = {(campaign_id, chunk) for campaign_id, chunk in found} & rows.keys()
     moved: list[Moved] = []
     if new:
         await copy(connection, "messages", [rows[key].text for key in new])
         for key in new:
             moved += entered(key, rows[key])
-    known = {key: chunk for key, chunk in facts.items() if key not in new}
+    known = {key: facts[key] for key in rows if key not in new}
     return moved + await _merge(connection, known, [rows[key].text for key in known])
+
+
+async def raise_further(connection: Connection, facts: Facts) -> list[Moved]:
+    """Join more facts after `apply`, in its transaction."""
+    if not facts:
+        return []
+    await connection.execute("TRUNCATE staged")
+    return await _merge(connection, facts, [rows_of(key, chunk).text for key, chunk in facts.items()])
 
 
 async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) -> list[Moved]:
@@ -230,7 +266,7 @@ def _moved(row: Record) -> Moved:
 def entered(key: ChunkKey, rows: ChunkRows) -> list[Moved]:
     """The requested messages of a new chunk, from nothing to what its rows say."""
     states = Counter[State]()
-    for (height, words, requested, follow), end in rows.alike.items():
+    for (height, words, requested, follow, _), end in rows.alike.items():
         if requested:
             awaiting = _awaits(height.attempt, height.rank, words.provider_status, words.code, follow)
             states[State(height.attempt, height.part, words.status, height.rank, awaiting)] += end.rows
@@ -253,11 +289,11 @@ NOTHING = Follow()
 def rows_of(key: ChunkKey, facts: ChunkFacts) -> ChunkRows:
     """The facts of one chunk as rows to copy."""
     campaign_id, chunk = key
-    requested, follow = facts.requested, facts.follow
+    requested, follow, heard = facts.requested, facts.follow, facts.heard
     out: list[str] = []
     ends: dict[Like, End] = {}
     for recipient, (height, at, words) in facts.greatest.items():
-        like = height, words, recipient in requested, follow.get(recipient)
+        like = height, words, recipient in requested, follow.get(recipient), recipient in heard
         end = ends.get(like)
         if end is None:
             end = ends[like] = End(_end(chunk, like))
@@ -267,12 +303,14 @@ def rows_of(key: ChunkKey, facts: ChunkFacts) -> ChunkRows:
 
 
 def _end(chunk: int, like: Like) -> str:
-    """The columns after the moment. Only Sinch's own words can hold characters to escape."""
-    (_, attempt, part, rank), words, requested, follow = like
+    """The columns after the moment. Only foreign words can hold characters to escape."""
+    height, words, requested, follow, heard = like
+    _, attempt, part, rank = height
     more, may = follow or NOTHING, may_pass(words.provider_status, words.code)
-    asked, retries, retriable = ("t" if one else "f" for one in (requested, more.retries, may))
+    heard = heard or is_first_report((height, "", words))
+    asked, retries, retriable, first = ("t" if one else "f" for one in (requested, more.retries, may, heard))
     return (
         f"\t{chunk}\t{words.code}\t{attempt}\t{more.scheduled}\t{more.given_up}\t{rank}\t{words.parts}\t{asked}"
-        f"\t{retries}\t{retriable}\t{part}\t{words.status}\t{escape(words.provider_status)}"
+        f"\t{retries}\t{retriable}\t{first}\t{escape(part)}\t{words.status}\t{escape(words.provider_status)}"
         f"\t{escape(words.batch_id)}\n"
     )

@@ -5,9 +5,11 @@ each side sets its own flag on one row, and the view shows what was seen and not
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from contracts.events import DeliveryReported
 from infra.postgres.pool import Connection
+from infra.process.world import iso
 from services.projector.bounds import code_of
 
 SAVE = """
@@ -20,10 +22,10 @@ ON CONFLICT (event_id) DO UPDATE SET seen = o.seen OR excluded.seen, settled = o
 
 async def save(
     connection: Connection,
-    orphans: Sequence[tuple[DeliveryReported, str]],
-    settled: Sequence[tuple[DeliveryReported, str]],
+    orphans: Sequence[tuple[DeliveryReported, int]],
+    settled: Sequence[tuple[DeliveryReported, int]],
 ) -> None:
-    """Note these orphans, and these that found their chunk, each with the moment at which the log took it."""
+    """Note these orphans, and these that found their chunk, each with when the log took it, in milliseconds since 1970."""
     rows = [(r, at, True, False) for r, at in orphans] + [(r, at, False, True) for r, at in settled]
     if rows:
         rows.sort(key=lambda row: row[0].event_id)  # one order of locks for all replicas
@@ -37,10 +39,10 @@ async def save(
                     r.status,
                     code_of(r.code),
                     r.at or r.occurred_at,
-                    logged_at,
+                    iso(datetime.fromtimestamp(logged_ms / 1000, UTC)),
                     seen,
                     found,
                 )
-                for r, logged_at, seen, found in rows
+                for r, logged_ms, seen, found in rows
             ],
         )

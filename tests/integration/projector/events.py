@@ -1,4 +1,4 @@
-"""Strategies for the events of one small campaign: two chunks, two attempts, every kind of fact."""
+"""Strategies for the events of one small campaign: two chunks, four attempts of which not all are made, every kind of fact."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,8 @@ CAMPAIGN = "01930000-0000-7000-8000-000000000001"
 CHUNKS = (["15550000001", "15550000002"], ["15550000004"])
 STRANGERS = ("15559999990", "15550000001")  # never requested in chunk 1; the second is another chunk's
 MOMENTS = [f"2026-03-01T12:00:0{n}.000Z" for n in range(4)]
+ATTEMPTS = [1, 1, 2, 2, 3, 9999]
+PARTS = ["", "", "", "ab"]
 WORDS = ["Queued", "Dispatched", "Unknown", "Failed", "Delivered", "delivered", "Weird\tnew \\ word"]
 
 
@@ -44,17 +46,22 @@ def _reports(draw: st.DrawFn) -> e.AnyEvent:
     chunk = draw(st.integers(0, 1))
     at, word = draw(st.one_of(st.none(), st.sampled_from(MOMENTS))), draw(st.sampled_from(WORDS))
     recipient = draw(st.sampled_from([*CHUNKS[chunk], STRANGERS[chunk]]))
-    code, attempt = draw(st.sampled_from([0, 401, 15, 404])), draw(st.integers(1, 2))
+    code, attempt, part = (
+        draw(st.sampled_from([0, 401, 15, 404])),
+        draw(st.sampled_from(ATTEMPTS)),
+        draw(st.sampled_from(PARTS)),
+    )
     return e.DeliveryReported(
-        event_id=_id("report", chunk, at, word, recipient, code, attempt), occurred_at=at or MOMENTS[0],
-        campaign_id=CAMPAIGN, chunk=chunk, attempt=attempt, batch_id="01BATCH-1", recipient=recipient, status=word,
-        code=code, at=at, client_reference=f"{CAMPAIGN}.{chunk}.{attempt}",
+        event_id=_id("report", chunk, at, word, recipient, code, attempt, part), occurred_at=at or MOMENTS[0],
+        campaign_id=CAMPAIGN, chunk=chunk, attempt=attempt, part=part, batch_id="01BATCH-1", recipient=recipient,
+        status=word, code=code, at=at, client_reference=f"{CAMPAIGN}.{chunk}.{attempt}" + (part and f".{part}"),
     )  # fmt: skip
 
 
 @st.composite
 def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
-    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
+    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 3)), draw(st.sampled_from(MOMENTS))
+    part = draw(st.sampled_from(PARTS))
     kinds = (
         e.SendAttempted,
         e.BatchAccepted,
@@ -69,7 +76,7 @@ def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
     said = draw(st.sampled_from(["", "Queued"]))
     more: dict[type, dict[str, Any]] = {
         e.SendAttempted: {"recipients": CHUNKS[chunk][:1], "sender": "1", "client_reference": "r"},
-        e.BatchAccepted: {"batch_id": "01BATCH", "client_reference": "r"},
+        e.BatchAccepted: {"batch_id": draw(st.sampled_from(["01BATCH", f"01BATCH{attempt}"])), "client_reference": "r"},
         e.BatchInDoubt: {"why": "", "client_reference": "r"},
         e.BatchRefused: {"http_status": 400, "client_reference": "r"},
         e.BatchCancelled: {"actor": "test", "provider_said": said, "recipients": named},
@@ -77,15 +84,15 @@ def _dispatches(draw: st.DrawFn) -> e.AnyEvent:
         e.DoubtSettled: {"client_reference": "r", "verdict": verdict, "actor": "", "why": "", "recipients": named},
     }
     event: e.AnyEvent = kind(
-        event_id=_id(kind.__name__, chunk, attempt, at, said, verdict, *named), occurred_at=at, campaign_id=CAMPAIGN, chunk=chunk,
-        attempt=attempt, **more[kind],
+        event_id=_id(kind.__name__, chunk, attempt, part, at, said, verdict, *named), occurred_at=at, campaign_id=CAMPAIGN,
+        chunk=chunk, attempt=attempt, part=part, **more[kind],
     )  # fmt: skip
     return event
 
 
 @st.composite
 def _recipient_facts(draw: st.DrawFn) -> e.AnyEvent:
-    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.integers(1, 2)), draw(st.sampled_from(MOMENTS))
+    chunk, attempt, at = draw(st.integers(0, 1)), draw(st.sampled_from(ATTEMPTS)), draw(st.sampled_from(MOMENTS))
     kind, more = draw(
         st.sampled_from(
             [

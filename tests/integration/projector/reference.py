@@ -1,7 +1,7 @@
 """The projection in plain Python, as DESIGN §6 says it: what the real one is compared with."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from contracts import events as e
@@ -10,6 +10,8 @@ from contracts.statuses import NEVER_CAME, OURS, standing_of
 
 Message = tuple[str, int, str]
 """(campaign_id, chunk, recipient)."""
+Offer = tuple[str, int, int, str]
+"""(campaign_id, chunk, attempt, part)."""
 
 
 class Shown(NamedTuple):
@@ -22,6 +24,25 @@ class Shown(NamedTuple):
 
 WHOLE: dict[Any, str] = {e.SendAttempted: "attempted", e.BatchAccepted: "sent", e.BatchInDoubt: "in_doubt", e.BatchRefused: "refused",
          e.BatchCancelled: "cancelled", e.BatchExpired: "expired"}  # fmt: skip
+
+
+def made(events: Iterable[e.AnyEvent]) -> set[Offer]:
+    """The offers of which one of us says that they were made, or taken by Sinch."""
+    return {
+        (event.campaign_id, event.chunk, event.attempt, event.part)
+        for event in events
+        if isinstance(event, e.SendAttempted | e.BatchAccepted)
+        or (isinstance(event, e.DoubtSettled) and event.verdict == "accepted")
+    }
+
+
+def counts_for_nothing(event: e.AnyEvent, offers: set[Offer]) -> bool:
+    """Whether it is a report under an offer that nobody made. The first of a whole chunk needs no word of ours."""
+    return (
+        isinstance(event, e.DeliveryReported)
+        and (event.attempt, event.part) != (1, "")
+        and (event.campaign_id, event.chunk, event.attempt, event.part) not in offers
+    )
 
 
 def ends(event: Any) -> tuple[int, str] | None:
@@ -87,19 +108,19 @@ def _own(event: Any) -> Iterator[tuple[str, tuple[object, ...]]]:
             elif getattr(event, "verdict", "") == "accepted":
                 yield from ((r, nothing) for r in event.recipients)
         case e.CampaignRequested() | e.FollowUpScheduled() | e.FollowUpGivenUp():
-            yield from ((r, nothing) for r in event.recipients)
+            yield from ((r, (False, 1, "", *nothing[3:])) for r in event.recipients)
         case e.SendAttempted() if event.attempt > 1 or event.part:
             yield from ((r, nothing) for r in event.recipients)
 
 
-def statuses(events: Iterable[e.AnyEvent]) -> dict[Message, Shown]:
+def statuses(events: Sequence[e.AnyEvent]) -> dict[Message, Shown]:
     """What is shown of every requested message."""
     own: dict[Message, Any] = {}
     batches: dict[tuple[object, ...], tuple[int, str, str]] = {}
     requested, retries = set[Message](), set[Message]()
-    scheduled, given_up = Counter[Message](), Counter[Message]()
+    scheduled, given_up, offers = Counter[Message](), Counter[Message](), made(events)
     for event in events:
-        if getattr(event, "chunk", None) is None:
+        if getattr(event, "chunk", None) is None or counts_for_nothing(event, offers):
             continue
         chunk: Any = (event.campaign_id, event.chunk)  # type: ignore[union-attr]
         for who, fact in _own(event):

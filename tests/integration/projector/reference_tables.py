@@ -6,10 +6,7 @@ from typing import Any
 
 from contracts import events as e
 from contracts.statuses import OURS
-from tests.integration.projector.reference import WHOLE, Message, Shown, ends
-
-Offer = tuple[str, int, int, str]
-"""(campaign_id, chunk, attempt, part)."""
+from tests.integration.projector.reference import WHOLE, Message, Offer, Shown, counts_for_nothing, ends, made
 
 NAMING: tuple[type, ...] = (e.CampaignRequested, *WHOLE)
 """The events that name an offer as a whole."""
@@ -127,27 +124,27 @@ def orphans(events: Iterable[e.AnyEvent]) -> set[str]:
 def incidents(events: Sequence[e.AnyEvent]) -> set[tuple[str, int, int, int]]:
     """(campaign_id, recipient, attempt, the next one) of which both were reported, and no follow-up lies between.
 
-    An attempt counts when it is the first or the log says that it was made; two that are one batch at Sinch are one send.
+    An attempt counts when its offer was made; two that are one batch at Sinch are one send.
     """
-    made, ids = set[Offer](), dict[Offer, str]()
-    reported: dict[tuple[str, int, str], set[int]] = {}
+    offers, ids = made(events), dict[Offer, str]()
+    reported: dict[tuple[str, int, str], dict[int, str]] = {}
     scheduled: dict[tuple[str, int, str], set[int]] = {}
     for event in events:
         match event:
-            case e.SendAttempted() | e.BatchAccepted():
-                offer = (event.campaign_id, event.chunk, event.attempt, event.part)
-                made.add(offer)
-                ids[offer] = max(ids.get(offer, ""), getattr(event, "batch_id", ""))
+            case e.BatchAccepted() | e.BatchReported() | e.DoubtSettled(verdict="accepted"):
+                offer: Any = (event.campaign_id, event.chunk, event.attempt, event.part)
+                ids[offer] = max(ids.get(offer, ""), event.batch_id)
             case e.DeliveryReported(campaign_id=str(campaign), chunk=int(chunk), attempt=int(attempt)):
-                reported.setdefault((campaign, chunk, event.recipient), set()).add(attempt)
+                if not counts_for_nothing(event, offers):
+                    parts = reported.setdefault((campaign, chunk, event.recipient), {})
+                    parts[attempt] = max(parts.get(attempt, ""), event.part)
             case e.FollowUpScheduled():
                 for r in event.recipients:
                     scheduled.setdefault((event.campaign_id, event.chunk, r), set()).add(event.attempt)
     found = set()
     for (campaign, chunk, who), attempts in reported.items():
-        known = sorted(n for n in attempts if n == 1 or (campaign, chunk, n, "") in made)
-        for first, second in itertools.pairwise(known):
-            one, other = (ids.get((campaign, chunk, n, ""), "") for n in (first, second))
+        for first, second in itertools.pairwise(sorted(attempts)):
+            one, other = (ids.get((campaign, chunk, n, attempts[n]), "") for n in (first, second))
             followed = any(first <= n < second for n in scheduled.get((campaign, chunk, who), ()))
             if not followed and not (one and one == other):
                 found.add((campaign, int(who), first, second))

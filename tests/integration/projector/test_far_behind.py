@@ -73,7 +73,7 @@ async def test_records_that_are_refused_in_a_large_batch_are_parked_alone(
     said = _backlog(2_000, 52)
     told = [s.event for s in said if isinstance(s.event, e.DeliveryReported) and s.event.campaign_id == campaign_id(1)]
     await appender.append_all([s.entry for s in said[: len(said) // 2]])
-    broken = [msgspec.structs.replace(event, attempt=40_000 + n) for n, event in enumerate(told[:2])]
+    broken = [msgspec.structs.replace(event, attempt=2**40 + n) for n, event in enumerate(told[:2])]
     await appender.append_all([*map(_entry, broken), Entry(topics.DELIVERY_REPORTS, "k", b"garbage")])
     await appender.append_all([s.entry for s in said[len(said) // 2 :]])
     within.start()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.events import AnyEvent, DeliveryReported
+from contracts.events import AnyEvent, BatchAccepted, DeliveryReported
 from contracts.identity import derived_id
 from infra.postgres.pool import Connection
 from services.projector.projections import history, messages
@@ -22,6 +22,8 @@ WAYS = {"copied": (0, 500, 0), "merged, few": (10**9, 500, 10**9), "merged, many
 
 TABLES = {
     "messages": "SELECT * FROM messages ORDER BY campaign_id, recipient, chunk",
+    "early": "SELECT * FROM early_reports ORDER BY campaign_id, chunk, attempt, part, recipient",
+    "later": "SELECT * FROM later_attempts ORDER BY campaign_id, recipient, chunk",
     "batches": "SELECT * FROM live.batches ORDER BY campaign_id, chunk, attempt, part",
     "members": "SELECT chunk, sum(members), sum(settled), sum(queued), sum(dispatched) FROM batches GROUP BY 1 ORDER BY 1",
     "counts": "SELECT * FROM campaign_counts WHERE messages <> 0 ORDER BY 1, 2, 3, 4",
@@ -94,9 +96,27 @@ def _report(recipient: str) -> DeliveryReported:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("part", ["a\tb", "a\nb", "a\0b"])
-async def test_a_character_where_none_may_be_is_refused(store: Store, part: str, way: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "more", [{"recipient": "15\t55"}, {"recipient": "15\n55"}, {"status": "a\0b"}, {"part": "a\0b"}]
+)
+async def test_a_character_where_none_may_be_is_refused(
+    store: Store, more: dict[str, str], way: tuple[int, int, int]
+) -> None:
     """A separator would shift the columns after it; of none PostgreSQL takes a NUL."""
-    report = msgspec.structs.replace(_report(CHUNKS[0][0]), part=part)
+    report = msgspec.structs.replace(_report(CHUNKS[0][0]), **more)
     with pytest.raises(BadRecord):
         await _made(store, [[*requests(), report]], way)
+
+
+@pytest.mark.parametrize("part", ["a\tb", "a\nb", "a\\b"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_a_part_of_any_characters_counts_once_it_is_made(
+    store: Store, part: str, way: tuple[int, int, int]
+) -> None:
+    """Whether the report comes before the word that the part was offered, with it, or after it."""
+    report = msgspec.structs.replace(_report(CHUNKS[0][0]), part=part)
+    place: dict[str, Any] = {"occurred_at": MOMENTS[0], "campaign_id": CAMPAIGN, "chunk": 0, "attempt": 1, "part": part}
+    made = BatchAccepted(event_id=derived_id("taken"), batch_id="b", client_reference="r", **place)
+    for parts in ([[*requests(), report], [made]], [[*requests(), made, report]], [[*requests(), made], [report]]):
+        (row, *_) = (await _made(store, parts, way))["messages"]
+        assert (part, "delivered") in itertools.pairwise(row)

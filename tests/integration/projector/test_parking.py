@@ -67,9 +67,9 @@ async def test_a_moment_that_is_none_is_parked(within: Within, appender: Appende
 
 
 async def test_a_number_that_the_database_refuses_is_bisected_to_its_record(within: Within, appender: Appender) -> None:
-    """An attempt above 16 bits: the database says so, of all of them together."""
+    """An attempt above 32 bits: the database says so, of all of them together."""
     asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
-    broken = _report(RECIPIENTS[0], "Failed", attempt=40_000)
+    broken = _report(RECIPIENTS[0], "Failed", attempt=2**40)
     await appender.append_all([*asked, _report(RECIPIENTS[0], "Queued"), broken, _report(RECIPIENTS[1])])
     within.start()
     await within.until_fetched(PARKED, [("delivery-reports", "parked")])
@@ -99,7 +99,7 @@ async def test_figures_beyond_their_columns_lose_no_report(within: Within, appen
 async def test_values_that_only_the_database_refuses_stop_nothing(within: Within, appender: Appender) -> None:
     """However many: each is parked, and what is right is folded."""
     asked = [said.entry for said in chunk(1, 0, 1, RECIPIENTS)]
-    broken = [_report(str(15550000100 + n), attempt=40_000 + n) for n in range(150)]
+    broken = [_report(str(15550000100 + n), attempt=2**40 + n) for n in range(150)]
     await appender.append_all([*asked, *broken, *map(_report, RECIPIENTS)])
     task = within.start()
     await within.until_fetched("SELECT count(*) FROM live.parked", [(150,)])

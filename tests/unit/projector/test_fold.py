@@ -34,7 +34,7 @@ def _compared(changes: Changes) -> dict[str, Any]:
         },
         "orphans": changes.orphans,
         "adopted": changes.adopted,
-        "second": changes.second_reports,
+        "later": (changes.later.reported, changes.later.followed),
         "batches": changes.batches,
         "of": changes.partition_of,
     }
@@ -56,7 +56,8 @@ def test_many_at_once_are_folded_as_one_by_one(kept: int, at_once: int, monkeypa
     assert _compared(together) == _compared(alone)
     assert any(isinstance(event, e.DeliveryReported) and event.campaign_id is None for event in events)
     assert alone.orphans
-    assert alone.second_reports
+    assert alone.later.reported
+    assert alone.later.followed
 
 
 def test_reports_only_are_folded_as_reports_among_others() -> None:

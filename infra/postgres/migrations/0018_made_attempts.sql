@@ -154,7 +154,7 @@ RETURNS text[] LANGUAGE sql IMMUTABLE AS $body$
            COLLATE "C"
 $body$;
 
--- Each fact once, and how it stands to the others: `late`: a greater one had already come; `contradicts`: it is final
+-- Each fact once, and how it stands to the others of its message and chunk: `late`: a greater one had already come; `contradicts`: it is final
 -- and so was that one, in the same attempt, with another word; `overruled`: it was final and a greater one came later;
 -- `unmade`: it is of an offer that nobody made, and counts for nothing.
 -- As a query's text, because it serves a view of everything and a function that looks at one message.
@@ -171,7 +171,7 @@ CREATE FUNCTION live.marked_version_3(filter text) RETURNS text LANGUAGE sql IMM
            END AS mark
     FROM (
         SELECT *, max(fact) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
-               max(fact) OVER (PARTITION BY campaign_id, recipient) AS best
+               max(fact) OVER (PARTITION BY campaign_id, chunk, recipient) AS best
         FROM (
             SELECT e.*,
                    CASE WHEN e.type NOT IN ('FollowUpScheduled', 'FollowUpGivenUp')
@@ -190,7 +190,7 @@ CREATE FUNCTION live.marked_version_3(filter text) RETURNS text LANGUAGE sql IMM
                 ORDER BY campaign_id, recipient, event_id, logged_at
             ) e
         ) once
-        WINDOW w AS (PARTITION BY campaign_id, recipient ORDER BY logged_at, rank, event_id)
+        WINDOW w AS (PARTITION BY campaign_id, chunk, recipient ORDER BY logged_at, rank, event_id)
     ) e
 $sql$ $body$;
 

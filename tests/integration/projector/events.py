@@ -14,7 +14,7 @@ STRANGERS = ("15559999990", "15550000001")  # never requested in chunk 1; the se
 MOMENTS = [f"2026-03-01T12:00:0{n}.000Z" for n in range(4)]
 ATTEMPTS = [1, 1, 2, 2, 3, 9999]
 PARTS = ["", "", "", "ab"]
-WORDS = ["Queued", "Dispatched", "Unknown", "Failed", "Delivered", "delivered", "Weird\tnew \\ word"]
+WORDS = ["Queued", "Dispatched", "Unknown", "Failed", "Delivered", "delivered", "rejected", "Weird\tnew \\ word"]
 
 
 def _id(name: str, *what: object) -> str:

@@ -2,17 +2,23 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts import events as e
 from contracts.identity import derived_id
 from services.projector.store import Store
 from tests.integration.projector.events import CAMPAIGN, CHUNKS, MOMENTS, requests
-from tests.integration.projector.test_tables import Applied
+from tests.integration.projector.test_tables import CONTRADICTED, Applied
 
 WHO = CHUNKS[0][0]
 MARKS = "SELECT status, mark FROM live.message_events WHERE type = 'DeliveryReported'"
 INCIDENTS = "SELECT kind, recipient::text, first_attempt, second_attempt FROM live.incidents"
+
+
+def _untimed(word: str, learned: int) -> e.DeliveryReported:
+    """A report without a time of Sinch's."""
+    return msgspec.structs.replace(_report(word, learned), at=None)
 
 
 def _report(word: str, at: int, attempt: int = 1, code: int = 0) -> e.DeliveryReported:
@@ -51,18 +57,25 @@ def _offered(*attempts: int, batch: str = "") -> list[e.AnyEvent]:
         ([_report("Delivered", 1), _report("Queued", 0)], {"Queued": "late", "Delivered": ""}),
         ([_report("Delivered", 1), _report("Failed", 2)], {"Failed": "contradicts", "Delivered": ""}),
         ([_report("Failed", 1), _report("Delivered", 2)], {"Failed": "overruled", "Delivered": ""}),
-        ([_report("Failed", 1, 1), _report("Queued", 2, 2)], {"Failed": "", "Queued": ""}),
+        ([_report("Failed", 1, 1), *_offered(2), _report("Queued", 2, 2)], {"Failed": "", "Queued": ""}),
+        ([_report("Failed", 1), _untimed("Rejected", 2)], {"Failed": "", "Rejected": "contradicts"}),
+        ([_untimed("Rejected", 2), _report("Failed", 1)], {"Failed": "", "Rejected": "overruled"}),
+        ([_report("failed", 1), _report("Rejected", 1)], {"failed": "overruled", "Rejected": ""}),
     ],
-    ids=["in order", "late", "contradicting", "overruled", "another attempt"],
-)
+    ids=[
+        "in order", "late", "contradicting", "overruled", "another attempt", "without a time", "with a time after all",
+        "in small letters",
+    ],
+)  # fmt: skip
 async def test_losers_are_marked(store: Store, reports: list[e.AnyEvent], marks: dict[str, str]) -> None:
-    """Every report stays in the history, and says how it stands to the others."""
+    """Every report stays in the history, and says how it stands to the others, as the tables have it."""
     applied = Applied(store)
     await applied.reset()
     await applied.apply(requests())
     for second, report in enumerate(reports):
         await applied.apply([report], logged_ms=1_772_370_000_000 + second * 1000)
     assert await applied.pairs(MARKS) == marks
+    assert await applied.rows(CONTRADICTED) == []
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -119,14 +132,9 @@ async def test_a_failure_that_may_pass_is_final_only_when_given_up(store: Store)
     (request,) = asked
     await applied.apply([request])
     await applied.connection.execute("UPDATE campaigns SET chunks = 1")
-    others = [_report("Delivered", 1)]
-    others = [e.DeliveryReported(**{**_fields(others[0]), "recipient": CHUNKS[0][1]})]
-    await applied.apply([*others, _report("Failed", 1, 1, 404)])
+    other = msgspec.structs.replace(_report("Delivered", 1), recipient=CHUNKS[0][1])
+    await applied.apply([other, _report("Failed", 1, 1, 404)])
     status = "SELECT status, counts FROM live.campaigns"
     assert (await applied.rows(status))[0]["status"] == "sent"
     await applied.apply([_followed(e.FollowUpGivenUp, 1, reason="no delay is left")])
     assert (await applied.rows(status))[0]["status"] == "completed"
-
-
-def _fields(report: e.DeliveryReported) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in report.__struct_fields__}

@@ -117,6 +117,11 @@ async def test_a_part_of_any_characters_counts_once_it_is_made(
     report = msgspec.structs.replace(_report(CHUNKS[0][0]), part=part)
     place: dict[str, Any] = {"occurred_at": MOMENTS[0], "campaign_id": CAMPAIGN, "chunk": 0, "attempt": 1, "part": part}
     made = BatchAccepted(event_id=derived_id("taken"), batch_id="b", client_reference="r", **place)
-    for parts in ([[*requests(), report], [made]], [[*requests(), made, report]], [[*requests(), made], [report]]):
+    orders: list[list[list[AnyEvent]]] = [
+        [[*requests(), report], [made]],
+        [[*requests(), made, report]],
+        [[*requests(), made], [report]],
+    ]
+    for parts in orders:
         (row, *_) = (await _made(store, parts, way))["messages"]
         assert (part, "delivered") in itertools.pairwise(row)

@@ -8,6 +8,8 @@ from contracts.events.base import Digits, Event, Id, Timestamp
 class DeliveryReported(Event, tag="DeliveryReported.v1", kw_only=True):
     """One recipient's status at one moment. `event_id` derives from the raw callback, so a retry is recognisable.
 
+    `code` is -1 where Sinch told none. `mended`: what of the callback could not be read as it stood, in words.
+
     `status` is Sinch's own word and `code` its number, also where we do not know them. `campaign_id`, `chunk` and
     `attempt` are there when the batch's `client_reference` is ours. `parts` is a number of message parts, `operator`
     an MCCMNC, `originator` the sender that Sinch applied. `source`: `callback` or `pull`. `at` is Sinch's own time of the
@@ -32,6 +34,7 @@ class DeliveryReported(Event, tag="DeliveryReported.v1", kw_only=True):
     channel: str = "sms"
     source: str = "callback"
     extra: dict[str, object] | None = None
+    mended: list[str] | None = None
 
 
 class StatusCount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,6 +57,7 @@ class BatchReported(Event, tag="BatchReported.v1", kw_only=True):
     part: str = ""
     client_reference: str | None = None
     channel: str = "sms"
+    mended: list[str] | None = None
 
 
 class ReportNeverCame(Event, tag="ReportNeverCame.v1", kw_only=True):

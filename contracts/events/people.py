@@ -4,7 +4,11 @@ from contracts.events.base import Digits, Event, Timestamp
 
 
 class InboundReceived(Event, tag="InboundReceived.v1", kw_only=True):
-    """A reply. `kind`: `text`, `binary` or `media`; `keyword` is the consent word it amounts to, if any."""
+    """A reply. `kind`: `text`, `binary` or `media`; `keyword` is the consent word it amounts to, if any.
+
+    `originator` is empty where it was not told; `received_at` is then the arrival. `mended`: what of the callback could
+    not be read as it stood, in words; `extra` then holds what came instead.
+    """
 
     inbound_id: str
     sender: Digits
@@ -18,6 +22,8 @@ class InboundReceived(Event, tag="InboundReceived.v1", kw_only=True):
     sent_at: Timestamp | None = None
     client_reference: str | None = None
     keyword: str | None = None
+    extra: dict[str, object] | None = None
+    mended: list[str] | None = None
 
 
 class Consent(Event, kw_only=True):

@@ -58,6 +58,13 @@ OUTBOX_CHUNKS = _gauge("outbox_chunks", "Chunks written to PostgreSQL and not ye
 # webhook gateway
 REPORTS_ACCEPTED = _counter("reports_accepted", "Callbacks answered with 200 because the log has them.", "type")
 REPORTS_REFUSED = _counter("reports_refused", "Callbacks not accepted: token, signature, overload or log.", "reason")
+CALLBACKS_MENDED = _counter(
+    "callbacks_mended", "Callbacks that were not as Sinch documents them and were read as far as they can be."
+)
+DATES_AHEAD = _counter(
+    "dates_ahead",
+    "Words about consent dated over a minute ahead of their arrival: a clock is wrong, or they are forged.",
+)
 REPORT_SECONDS = _histogram("report_seconds", "Time from a callback's arrival to its answer, in seconds.")
 
 # dispatcher

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from infra.http.callback_paths import is_callback
 from infra.process.access import ApiKey, find_key
-from services.campaign.problems import WEBHOOKS, Handler, ShowAKey
+from services.campaign.problems import Handler, ShowAKey
 
 GUARDED = "/api/"
 ANONYMOUS = "anonymous"
@@ -22,7 +23,7 @@ def require_key(keys: Sequence[ApiKey]) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[ACTOR] = ANONYMOUS
-        if keys and request.path.startswith(GUARDED) and not request.path.startswith(WEBHOOKS):
+        if keys and request.path.startswith(GUARDED) and not is_callback(request.path):
             request[ACTOR] = _actor(request, keys)
         return await handler(request)
 

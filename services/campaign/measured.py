@@ -3,9 +3,10 @@
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from infra.http.callback_paths import is_callback
 from infra.process import metrics
 from infra.process.world import Clock
-from services.campaign.problems import WEBHOOKS, Handler, route_of
+from services.campaign.problems import Handler, route_of
 
 
 def measured(clock: Clock) -> Middleware:
@@ -13,7 +14,7 @@ def measured(clock: Clock) -> Middleware:
 
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(WEBHOOKS):
+        if is_callback(request.path):
             return await handler(request)
         began = clock.boot()
         response = await handler(request)

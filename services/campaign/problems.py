@@ -10,15 +10,13 @@ import structlog
 from aiohttp import web
 
 from contracts.http.problems import CONTENT_TYPE, Fault
+from infra.http.callback_paths import is_callback
 from infra.postgres import trouble
 from services.campaign.faults import Faults
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-WEBHOOKS = "/api/webhooks/"
-"""The webhook gateway may be mounted in the same application; it answers for itself."""
 
 RETRY_AFTER_SECONDS = 2
 
@@ -112,7 +110,7 @@ def problem_response(error: ApiError) -> web.Response:
 @web.middleware
 async def problem_documents(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error of this service as a problem document; what was not foreseen is logged and told as nothing."""
-    if request.path.startswith(WEBHOOKS):
+    if is_callback(request.path):  # the webhook gateway may be mounted in the same application; it answers for itself
         return await handler(request)
     try:
         return await handler(request)

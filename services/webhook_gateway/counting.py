@@ -6,7 +6,15 @@
 from bisect import bisect_left
 from collections import Counter
 
-from infra.process.metrics import DEAD_LETTERS, LATENCY_SECONDS, REPORT_SECONDS, REPORTS_ACCEPTED, REPORTS_REFUSED
+from infra.process.metrics import (
+    CALLBACKS_MENDED,
+    DATES_AHEAD,
+    DEAD_LETTERS,
+    LATENCY_SECONDS,
+    REPORT_SECONDS,
+    REPORTS_ACCEPTED,
+    REPORTS_REFUSED,
+)
 
 
 class Counting:
@@ -30,6 +38,14 @@ class Counting:
     def dead(self, kind: str) -> None:
         """One could not be read and is kept as a dead letter."""
         DEAD_LETTERS.labels(kind).inc()
+
+    def mended(self) -> None:
+        """One was not as it should be, and could be read all the same."""
+        CALLBACKS_MENDED.inc()
+
+    def ahead(self) -> None:
+        """A word about consent had a date that cannot be true."""
+        DATES_AHEAD.inc()
 
     def hand_over(self) -> None:
         """Add it all to the metrics."""

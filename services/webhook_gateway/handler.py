@@ -26,6 +26,7 @@ from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.moments import Moments
 from services.webhook_gateway.proof import Caller, Proof, Signed
 from services.webhook_gateway.replays import Replays
+from services.webhook_gateway.replies.reading import AHEAD
 from services.webhook_gateway.translate import Said, Translator, dead
 
 log = structlog.get_logger(__name__)
@@ -205,7 +206,21 @@ class Handler:
             self._sparing(log.warning, "callback_kept_as_dead_letter", type=said.kind, **said.about)
         else:
             self._log_callback(callback.now, said.kind, said.about, seconds)
+            if "mended" in said.about:
+                self._mended(said)
         callback.answer(answers.ACCEPTED)
+
+    def _mended(self, said: Said) -> None:
+        """It was not as it should be; what of it could not be read at all is kept as a dead letter."""
+        self._counting.mended()
+        if said.is_partly_dead:
+            self._counting.dead("partly")
+        if AHEAD in said.about:
+            self._counting.ahead()
+            self._sparing(
+                log.error, "consent_dated_ahead", alert=True, type=said.kind, **said.about,
+                hint="Sinch's clock or ours is wrong, or somebody forges callbacks; it counts from its arrival on",
+            )  # fmt: skip
 
     def _refuse(self, callback: Callback, answer: Answer) -> None:
         callback.share.give_back()

@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 
+from infra.http import callback_paths
 from infra.process.lane import LANE, Receive, Respond
 from infra.process.world import Clock
 from services.webhook_gateway.answers import ACCEPTED, FAILED, Answer, refusal
@@ -14,12 +15,13 @@ from services.webhook_gateway.handler import Handler
 log = structlog.get_logger(__name__)
 
 PATHS = ("/api/webhooks/delivery-reports", "/api/webhooks/sinch")
-PREFIX = "/api/webhooks/"
+NEARLY = f"/{{near:{callback_paths.NEARLY}}}"
+"""A 404 would lose every report that comes there, for Sinch never repeats one."""
 HANDLER: web.AppKey[Handler] = web.AppKey("webhook_handler", Handler)
 
 
 def add_routes(app: web.Application, clock: Clock) -> "Accepted":
-    """Answer callbacks on the gateway's paths by `app[HANDLER]`, and say of all else below them what is wrong.
+    """Answer callbacks on the gateway's paths, and on those that nearly are, by `app[HANDLER]`.
 
     Gives the block of the usual answer, whose Date somebody has to renew.
     """
@@ -30,7 +32,8 @@ def add_routes(app: web.Application, clock: Clock) -> "Accepted":
         lane[path] = short
         app.router.add_post(path, _ordinary)
         app.router.add_route("*", path, _only_post)
-    app.router.add_route("*", f"{PREFIX}{{rest:.*}}", _nothing_here)
+    app.router.add_post(NEARLY, _ordinary)
+    app.router.add_route("*", NEARLY, _nothing_here)
     return accepted
 
 

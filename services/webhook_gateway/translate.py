@@ -10,9 +10,8 @@ from functools import lru_cache
 import msgspec
 
 from contracts import topics
-from contracts.consent import Keywords, Wish
+from contracts.consent import Keywords
 from contracts.events import BatchReported, DeadLetter, DeliveryReported, Event, StatusCount, encode
-from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
 from contracts.identity import Reference, callback_id, derived_id, parse_reference
 from infra.kafka.log import Entry
 from infra.process.masking import mask_phone
@@ -24,6 +23,7 @@ from infra.sinch.wire.callbacks import (
 )
 from infra.sinch.wire.fields import UnreadableCallback
 from infra.sinch.wire.msisdn import digits_of, is_msisdn
+from services.webhook_gateway.replies.reading import replied
 
 ORIGIN = "webhook"
 """What dead letters of this service name as where they came from, and their key."""
@@ -60,6 +60,11 @@ class Said(msgspec.Struct, frozen=True, gc=False):
         """Whether it could not be read, and is kept for people to look at."""
         return bool(self.entries) and self.entries[0].topic == topics.DEAD_LETTERS
 
+    @property
+    def is_partly_dead(self) -> bool:
+        """Whether some of it could not be read; that stands last."""
+        return bool(self.entries) and self.entries[-1].topic == topics.DEAD_LETTERS
+
 
 class Translator:
     """Knows how numbers become pseudonyms, which words decide about consent, and nothing else of the world."""
@@ -80,54 +85,19 @@ class Translator:
             case BatchReport():
                 return _batch_report(callback, raw, now)
             case InboundMessage():
-                return self._inbound(callback, raw, now)
+                return self._reply(callback, raw, now)
             case _:
                 return dead("unknown", raw, f"callbacks of type {callback.type[:40]!r} are not known", now)
 
-    def _inbound(self, message: InboundMessage, raw: bytes, now: str) -> Said:
+    def _reply(self, message: InboundMessage, raw: bytes, now: str) -> Said:
         if not is_msisdn(message.from_):
             return dead("unreadable", raw, "the sender is not a phone number", now)
-        found = None if message.type == "mo_binary" else self._keywords.read(message.body)  # base64 is not a text
-        event = InboundReceived(
-            event_id=callback_id(raw),
-            occurred_at=now,
-            inbound_id=message.id,
-            sender=message.from_,
-            originator=message.to,
-            kind=message.type.removeprefix("mo_"),
-            received_at=message.received_at,
-            body=message.body,
-            udh=message.udh,
-            media=None if message.media is None else [message.media],
-            operator=message.operator_id,
-            sent_at=message.sent_at,
-            client_reference=message.client_reference,
-            keyword=None if found is None else found[1],
-        )
+        reply, decision, about = replied(message, self._keywords, callback_id(raw), now)
         key = self._pseudonym(message.from_)
-        entries = [Entry(topics.INBOUND_MESSAGES, key, encode(event))]
-        if (decision := _decision(event, found)) is not None:
+        entries = [Entry(topics.INBOUND_MESSAGES, key, encode(reply))]
+        if decision is not None:
             entries.append(Entry(topics.CONSENT, key, encode(decision)))
-        about: dict[str, str | int] = {"inbound_id": message.id[:SHOWN], "sender": mask_phone(message.from_)}
-        if event.keyword is not None:
-            about["keyword"] = event.keyword
         return Said(message.type, about, entries)
-
-
-def _decision(reply: InboundReceived, found: tuple[Wish, str] | None) -> RecipientOptedOut | RecipientOptedIn | None:
-    """What a reply decides about consent: at Sinch's `received_at`, because arrival may be a day later (DESIGN §5)."""
-    if found is None or found[0] is Wish.HELP:
-        return None
-    kind = RecipientOptedOut if found[0] is Wish.OPT_OUT else RecipientOptedIn
-    return kind(
-        event_id=derived_id(reply.event_id, "consent"),
-        occurred_at=reply.occurred_at,
-        recipient=reply.sender,
-        received_at=reply.received_at,
-        source="reply",
-        keyword=found[1],
-        originator=reply.originator,
-    )
 
 
 def dead(kind: str, raw: bytes, reason: str, now: str) -> Said:
@@ -153,6 +123,7 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
     if reference is None and report.recipient in digits_of(report.batch_id):
         return dead("unreadable", raw, NUMBER_IN_KEY, now)
     campaign_id, chunk, attempt, part = _place(reference)
+    mended = report.mended
     event = DeliveryReported(
         event_id=callback_id(raw),
         occurred_at=now,
@@ -173,6 +144,7 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
         encoding=report.encoding,
         channel="mms" if report.type.endswith("mms") else "sms",
         extra=_extra(report),
+        mended=list(mended) if mended else None,
     )
     number = report.recipient
     about: Saying = {
@@ -182,6 +154,8 @@ def _recipient_report(report: RecipientReport, raw: bytes, now: str) -> Said:
         "status": report.status[:SHOWN],
         "code": report.code,
     }
+    if mended:
+        about = {**about, "mended": len(mended)}
     return Said(report.type, about, [_entry(reference, report.batch_id, event)])
 
 
@@ -201,12 +175,24 @@ def _batch_report(report: BatchReport, raw: bytes, now: str) -> Said:
     entries = _named_recipients(report, reference, id_, now)
     if not report.is_full or not entries:
         entries.append(_summary(report, reference, id_, now))
+    if report.lost:
+        entries.append(_lost(report, now))
     about: Saying = {
         "batch_id": report.batch_id[:SHOWN],
         "client_reference": str(reference or ""),
         "recipients": recipients,
     }
+    if report.mended:
+        about = {**about, "mended": len(report.mended)}
     return Said(report.type, about, entries)
+
+
+def _lost(report: BatchReport, now: str) -> Entry:
+    """What of a batch's report could not be read, as a report of its own that is kept as a dead letter."""
+    fields: dict[str, object] = {"type": report.type, "batch_id": report.batch_id, "statuses": report.lost}
+    if report.client_reference is not None:
+        fields["client_reference"] = report.client_reference
+    return dead_letter(msgspec.json.encode(fields), "; ".join(report.mended), now)
 
 
 def _written(text: str) -> int:
@@ -216,7 +202,7 @@ def _written(text: str) -> int:
 
 def _named_recipients(report: BatchReport, reference: Reference | None, id_: str, now: str) -> list[Entry]:
     campaign_id, chunk, attempt, part = _place(reference)
-    channel = "mms" if report.type.endswith("mms") else "sms"
+    channel, mended = "mms" if report.type.endswith("mms") else "sms", list(report.mended) or None
     return [
         _entry(
             reference,
@@ -234,6 +220,7 @@ def _named_recipients(report: BatchReport, reference: Reference | None, id_: str
                 part=part,
                 client_reference=report.client_reference,
                 channel=channel,
+                mended=mended,
             ),
         )
         for line in report.statuses
@@ -255,6 +242,7 @@ def _summary(report: BatchReport, reference: Reference | None, id_: str, now: st
         part=part,
         client_reference=report.client_reference,
         channel="mms" if report.type.endswith("mms") else "sms",
+        mended=list(report.mended) or None,
     )
     return _entry(reference, report.batch_id, event)
 

@@ -2,15 +2,30 @@
 
 A value is normalised (numbers as digits, times in one form) but never guessed: the status word is kept as it came, an
 optional field that is not what it should be moves to `extra`, as do fields nobody has heard of.
+
+What names a message is needed: batch, recipient and status of a report, sender and text of a phone's message. Every other
+field may be missing or be anything (CONTRACT §4 says what it should be); `mended` says in words what was wrong.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from infra.sinch.wire import fields as f
-from infra.sinch.wire.fields import ADDRESS_CHARS, ID_CHARS, MAX_CODE, MAX_PARTS, WORD_CHARS, UnreadableCallback
+from infra.sinch.wire.damaged.json_object import NotAnObject, object_of
+from infra.sinch.wire.damaged.status_lines import StatusCount as StatusCount  # noqa: PLC0414 - as a name of this module
+from infra.sinch.wire.damaged.status_lines import status_count
+from infra.sinch.wire.fields import (
+    ADDRESS_CHARS,
+    ID_CHARS,
+    MAX_CODE,
+    MAX_PARTS,
+    NO_CODE,
+    WORD_CHARS,
+    UnreadableCallback,
+)
 from infra.sinch.wire.msisdn import is_msisdn
 from infra.sinch.wire.timestamps import NotATimestamp, timestamp
 
@@ -20,6 +35,7 @@ INBOUND_TYPES = frozenset({"mo_text", "mo_binary", "mo_media"})
 
 _NUL = b"\\u0000"  # JSON's way to write it
 _EMPTY = b'""'  # a field given and empty is not the usual form
+MOST_NOTES = 12
 _NO_NUL = "\ufffd"  # PostgreSQL's text cannot hold NUL: the replacement character stands for it
 
 Id = Annotated[str, Meta(max_length=ID_CHARS)]
@@ -28,14 +44,17 @@ Address = Annotated[str, Meta(max_length=ADDRESS_CHARS)]
 
 
 class RecipientReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What became of one message: (batch_id, recipient) is its key; there is no id of its own."""
+    """What became of one message: (batch_id, recipient) is its key; there is no id of its own.
+
+    `code` is NO_CODE, `at` None where they were not told.
+    """
 
     type: str
     batch_id: Id
     recipient: str
     code: int
     status: Word
-    at: str
+    at: str | None
     operator_status_at: str | None = None
     client_reference: Id | None = None
     operator: Word | None = None
@@ -44,19 +63,14 @@ class RecipientReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     number_of_message_parts: int | None = None
     status_message: Annotated[str, Meta(max_length=f.TEXT_CHARS)] | None = None
     extra: dict[str, Any] = {}
-
-
-class StatusCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a batch report. `recipients` is None in a summary."""
-
-    code: int
-    status: str
-    count: int
-    recipients: list[str] | None = None
+    mended: tuple[str, ...] = ()
 
 
 class BatchReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A batch's report: counts, and in a full one the numbers. It has no time of its own."""
+    """A batch's report: counts, and in a full one the numbers. It has no time of its own.
+
+    `lost`: the lines, or of a line the recipients, that could not be read.
+    """
 
     type: str
     batch_id: str
@@ -64,6 +78,8 @@ class BatchReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     statuses: list[StatusCount]
     client_reference: str | None = None
     extra: dict[str, Any] = {}
+    mended: tuple[str, ...] = ()
+    lost: tuple[Any, ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -72,7 +88,10 @@ class BatchReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a phone sent. `body` is the text (base64 for mo_binary); of an mo_media it is `media["message"]` or ""."""
+    """What a phone sent. `body` is the text (base64 for mo_binary); of an mo_media it is `media["message"]` or "".
+
+    `id`, `to` and `received_at` are empty where they were not told.
+    """
 
     type: str
     id: str
@@ -86,6 +105,7 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     client_reference: str | None = None
     media: dict[str, Any] | None = None
     extra: dict[str, Any] = {}
+    mended: tuple[str, ...] = ()
 
 
 class UnknownCallback(msgspec.Struct, frozen=True):
@@ -102,30 +122,34 @@ _decode_report = msgspec.json.Decoder(RecipientReport).decode
 
 
 def parse_callback(raw: bytes) -> Callback:
-    """What Sinch said. Raises UnreadableCallback when it is no JSON object or a required field is missing or wrong."""
+    """What Sinch said, as far as it can be read. Raises UnreadableCallback when it names no message, or is no JSON object."""
     if _NUL not in raw and _EMPTY not in raw:
         report = _usual_report(raw)
         if report is not None:
             return report
+    notes: list[str] = []
     try:
         fields = _without_nul(_decode(raw)) if _NUL in raw else _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableCallback("not a JSON object") from error
-    return _from_fields(fields)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            fields, notes = object_of(raw)
+        except NotAnObject as error:
+            raise UnreadableCallback(str(error)) from error
+    return _from_fields(fields, notes)
 
 
-def _from_fields(fields: dict[str, Any]) -> Callback:
+def _from_fields(fields: dict[str, Any], notes: list[str]) -> Callback:
+    """By its `type`; where that is none we know, by what it names."""
     kind = fields.get("type")
+    known = kind if isinstance(kind, str) else ""
+    if known not in _READERS:
+        found = next((name for name, needed in _NAMES if needed <= fields.keys()), None)
+        if found is None:
+            return UnknownCallback(known, fields)
+        notes.append(f"its type is not known: read as {found}")
+        known = found
     try:
-        match kind:
-            case str() if kind in RECIPIENT_TYPES:
-                return _recipient_report(fields)
-            case str() if kind in BATCH_TYPES:
-                return _batch_report(fields)
-            case str() if kind in INBOUND_TYPES:
-                return _inbound(fields)
-            case _:
-                return UnknownCallback(kind if isinstance(kind, str) else "", fields)
+        return _READERS[known](fields, known, notes)
     except KeyError as error:
         raise UnreadableCallback(f"{error.args[0]} is missing") from None
 
@@ -134,9 +158,10 @@ def _usual_report(raw: bytes) -> RecipientReport | None:
     """A recipient's report in exactly the documented form, in a third of the time; None for all else."""
     try:
         report = _decode_report(raw)
-        if report.type not in RECIPIENT_TYPES or not is_msisdn(report.recipient) or timestamp(report.at) != report.at:
+        at = report.at
+        if report.type not in RECIPIENT_TYPES or not is_msisdn(report.recipient) or at is None or timestamp(at) != at:
             return None
-        if not 0 <= report.code <= MAX_CODE or report.extra:
+        if not 0 <= report.code <= MAX_CODE or report.extra or report.mended:
             return None
         if not 0 <= (report.number_of_message_parts or 0) <= MAX_PARTS:
             return None
@@ -148,15 +173,17 @@ def _usual_report(raw: bytes) -> RecipientReport | None:
     return report
 
 
-def _recipient_report(fields: dict[str, Any]) -> RecipientReport:
-    take, optional = fields.pop, f.optional
+def _recipient_report(fields: dict[str, Any], kind: str, notes: list[str]) -> RecipientReport:
+    take, optional, told = fields.pop, f.optional, f.told
+    take("type", None)
+    code = told(fields, "code", f.integer, notes)
     return RecipientReport(
-        type=take("type"),
+        type=kind,
         batch_id=f.identifier(take("batch_id"), "batch_id"),
         recipient=f.number(take("recipient"), "recipient"),
-        code=f.integer(take("code"), "code"),
+        code=NO_CODE if code is None else code,
         status=f.word(take("status"), "status"),
-        at=f.moment(take("at"), "at"),
+        at=told(fields, "at", f.moment, notes),
         operator_status_at=optional(fields, "operator_status_at", f.moment),
         client_reference=optional(fields, "client_reference", f.identifier),
         operator=optional(fields, "operator", f.word),
@@ -165,51 +192,51 @@ def _recipient_report(fields: dict[str, Any]) -> RecipientReport:
         number_of_message_parts=optional(fields, "number_of_message_parts", f.parts),
         status_message=optional(fields, "status_message", f.words),
         extra=f.bounded(fields),
+        mended=tuple(notes[:MOST_NOTES]),
     )
 
 
-def _batch_report(fields: dict[str, Any]) -> BatchReport:
+def _batch_report(fields: dict[str, Any], kind: str, notes: list[str]) -> BatchReport:
     take = fields.pop
-    lines = take("statuses")
+    take("type", None)
+    batch_id = f.identifier(take("batch_id"), "batch_id")
+    lines, lost = take("statuses"), list[Any]()
+    if isinstance(lines, dict):
+        notes.append("statuses is not a list")
+        lines = [lines]
     if not isinstance(lines, list):
         raise UnreadableCallback("statuses is not a list")
+    statuses = [read for line in lines if (read := status_count(line, notes, lost)) is not None]
+    if lost and not statuses:
+        raise UnreadableCallback(notes[-1])
+    total = f.told(fields, "total_message_count", f.integer, notes)
     return BatchReport(
-        type=take("type"),
-        batch_id=f.identifier(take("batch_id"), "batch_id"),
-        total_message_count=f.integer(take("total_message_count"), "total_message_count"),
-        statuses=[_status_count(line) for line in lines],
+        type=kind,
+        batch_id=batch_id,
+        total_message_count=sum(line.count for line in statuses) if total is None else total,
+        statuses=statuses,
         client_reference=f.optional(fields, "client_reference", f.identifier),
         extra=f.bounded(fields),
+        mended=tuple(notes[:MOST_NOTES]),
+        lost=tuple(lost),
     )
 
 
-def _status_count(line: Any) -> StatusCount:
-    if not isinstance(line, dict):
-        raise UnreadableCallback("statuses holds something that is not an object")
-    recipients = line.get("recipients")
-    if recipients is not None and not isinstance(recipients, list):
-        raise UnreadableCallback("recipients is not a list")
-    return StatusCount(
-        code=f.integer(line["code"], "code"),
-        status=f.word(line["status"], "status"),
-        count=f.integer(line["count"], "count"),
-        recipients=None if recipients is None else [f.number(number, "recipients") for number in recipients],
-    )
-
-
-def _inbound(fields: dict[str, Any]) -> InboundMessage:
-    take, optional = fields.pop, f.optional
+def _inbound(fields: dict[str, Any], kind: str, notes: list[str]) -> InboundMessage:
+    take, optional, told = fields.pop, f.optional, f.told
+    take("type", None)
     body = take("body")
     media = body if isinstance(body, dict) else None
     if media is not None:
-        body = media.get("message") or ""
+        body = media.get("message")
+        body = body if isinstance(body, str) else ""
     return InboundMessage(
-        type=take("type"),
-        id=f.identifier(take("id"), "id"),
+        type=kind,
         from_=f.address(take("from"), "from"),
-        to=f.address_or_none(take("to"), "to"),
         body=f.body(body),
-        received_at=f.moment(take("received_at"), "received_at"),
+        id=told(fields, "id", f.identifier, notes) or "",
+        to=told(fields, "to", f.address, notes) or "",
+        received_at=told(fields, "received_at", f.moment, notes) or "",
         udh=optional(fields, "udh", f.words),
         operator_id=optional(fields, "operator_id", f.word),
         # older pages call sent_at send_at
@@ -217,7 +244,21 @@ def _inbound(fields: dict[str, Any]) -> InboundMessage:
         client_reference=optional(fields, "client_reference", f.identifier),
         media=None if media is None else f.bounded(media),
         extra=f.bounded(fields),
+        mended=tuple(notes[:MOST_NOTES]),
     )
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str, list[str]], Callback]] = {
+    **dict.fromkeys(RECIPIENT_TYPES, _recipient_report),
+    **dict.fromkeys(BATCH_TYPES, _batch_report),
+    **dict.fromkeys(INBOUND_TYPES, _inbound),
+}
+_NAMES: tuple[tuple[str, set[str]], ...] = (
+    ("recipient_delivery_report_sms", {"batch_id", "recipient", "status"}),
+    ("delivery_report_sms", {"batch_id", "statuses"}),
+    ("mo_text", {"from", "body"}),
+)
+"""What a callback of each kind names, for one whose type is none we know."""
 
 
 def _without_nul(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from infra.sinch.wire.damaged.moments import other_moment
 from infra.sinch.wire.msisdn import NotAnMsisdn, msisdn
 from infra.sinch.wire.msisdn import address as address_of
 from infra.sinch.wire.timestamps import NotATimestamp, timestamp
@@ -20,6 +21,8 @@ TEXT_CHARS = 1_000  # words for people, and a user data header (140 bytes as hex
 EXTRA_BYTES = 16_000  # of what nobody has heard of, as JSON
 MAX_CODE = 2**31 - 1  # fits a PostgreSQL integer
 MAX_PARTS = 2**15 - 1  # a concatenated message has at most 255
+NO_CODE = -1
+"""Stands for the code that Sinch did not tell."""
 
 T = TypeVar("T")
 
@@ -29,7 +32,9 @@ class UnreadableCallback(ValueError):  # noqa: N818  named by what it says
 
 
 def body(value: Any) -> str:
-    """A message's text, which may be empty."""
+    """A message's text, which may be empty; a number is the text that it was."""
+    if type(value) is int or type(value) is float:
+        return str(value)
     if not isinstance(value, str):
         raise UnreadableCallback("body is not a text")
     return value
@@ -45,8 +50,8 @@ def text(value: Any, name: str, most: int) -> str:
 
 
 def identifier(value: Any, name: str) -> str:
-    """An id."""
-    return text(value, name, ID_CHARS)
+    """An id; a number is the text that it was."""
+    return text(str(value) if type(value) is int else value, name, ID_CHARS)
 
 
 def word(value: Any, name: str) -> str:
@@ -60,8 +65,8 @@ def words(value: Any, name: str) -> str:
 
 
 def short_address(value: Any, name: str) -> str:
-    """A sender as it came."""
-    return text(value, name, ADDRESS_CHARS)
+    """A sender as it came; a number is the text that it was."""
+    return text(str(value) if type(value) is int else value, name, ADDRESS_CHARS)
 
 
 def address(value: Any, name: str) -> str:
@@ -69,15 +74,10 @@ def address(value: Any, name: str) -> str:
     return address_of(short_address(value, name))
 
 
-def address_or_none(value: Any, name: str) -> str:
-    """`address`; empty for one that is too long to be one: who was written to is not worth losing what was written."""
-    if type(value) is str and len(value) > ADDRESS_CHARS:
-        return ""
-    return address(value, name)
-
-
 def integer(value: Any, name: str, most: int = MAX_CODE) -> int:
     """An integer that fits 32 bits; one of Sinch's pages shows codes as strings, so a decimal string is one too."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
     if type(value) is str and len(value) <= len(str(MAX_CODE)) and value.isascii() and value.isdigit():
         value = int(value)
     if type(value) is not int or not 0 <= value <= most:
@@ -92,6 +92,8 @@ def parts(value: Any, name: str) -> int:
 
 def number(value: Any, name: str) -> str:
     """A phone number in normal form."""
+    if type(value) is int:
+        value = str(value)
     if type(value) is not str:
         raise UnreadableCallback(f"{name} is not a text")
     try:
@@ -101,11 +103,14 @@ def number(value: Any, name: str) -> str:
 
 
 def moment(value: Any, name: str) -> str:
-    """A time in normal form."""
-    if type(value) is not str:
-        raise UnreadableCallback(f"{name} is not a text")
+    """A time in normal form, whatever usual form it came in."""
     try:
-        return timestamp(value)
+        if type(value) is str:
+            return timestamp(value)
+    except NotATimestamp:
+        pass
+    try:
+        return other_moment(value)
     except NotATimestamp:
         raise UnreadableCallback(f"{name} is not a timestamp") from None
 
@@ -119,6 +124,23 @@ def optional(fields: dict[str, Any], name: str, read: Callable[[Any, str], T]) -
         return read(value, name)
     except UnreadableCallback:
         fields[name] = value
+        return None
+
+
+def told(fields: dict[str, Any], name: str, read: Callable[[Any, str], T], notes: list[str]) -> T | None:
+    """A field that should be there, taken out of `fields`; None, and a note of it, where it cannot be read.
+
+    What could not be read stays in `fields`.
+    """
+    value = fields.pop(name, None)
+    if value is None:
+        notes.append(f"{name} is missing")
+        return None
+    try:
+        return read(value, name)
+    except UnreadableCallback as error:
+        fields[name] = value
+        notes.append(str(error))
         return None
 
 
@@ -136,4 +158,7 @@ def bounded(extra: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: Any) -> int:
-    return len(msgspec.json.encode(value))
+    try:
+        return len(msgspec.json.encode(value))
+    except (RecursionError, OverflowError, TypeError, ValueError):
+        return EXTRA_BYTES + 1  # what cannot be written cannot be kept

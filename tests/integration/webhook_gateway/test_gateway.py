@@ -83,7 +83,22 @@ async def test_a_token_is_asked_for_when_one_is_set(
     assert len(await events_of(kafka, topics.DELIVERY_REPORTS)) == (status == 200)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", PATH, 405), ("POST", "/api/webhooks/other", 404)])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/webhooks/delivery-reports/", "//api/webhooks/sinch", "/api//webhooks/sinch", "/API/Webhooks/Delivery-Reports",
+     "/api/webhooks/other", "/api/webhooks"],
+)  # fmt: skip
+async def test_a_path_that_is_nearly_ours_is_ours(start: Start, kafka: KafkaConnection, path: str) -> None:
+    """A 404 would lose the report for good; who may post there is asked the same."""
+    client = await start(webhook_token="secret")
+    url = client.make_url("/").with_path(path)
+    for query, status in ((None, 401), ("token=secret", 200)):
+        assert (await client.session.post(url.with_query(query), json=REPORT)).status == status
+    (event,) = await events_of(kafka, topics.DELIVERY_REPORTS)
+    assert isinstance(event, DeliveryReported)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", PATH, 405), ("GET", "/api/webhooks/other", 404)])
 async def test_a_wrong_call_is_answered_in_json(start: Start, method: str, path: str, status: int) -> None:
     """As everything here is."""
     answer = await (await start()).request(method, path)

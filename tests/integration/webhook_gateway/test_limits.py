@@ -17,7 +17,6 @@ from services.webhook_gateway.translate import Translator
 from tests.integration.webhook_gateway.conftest import PATH, Client, Start
 from tests.integration.webhook_gateway.test_origin import SIGNED, TO
 from tests.reading import events_of
-from tests.unit.webhook_gateway.test_bounds import STOP as REPLY
 from tests.unit.webhook_gateway.test_translate import FULL, REPORT
 
 
@@ -27,20 +26,11 @@ async def raw_connection(client: Client) -> tuple[asyncio.StreamReader, asyncio.
     return await asyncio.open_connection(client.host, client.port)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        REPLY | {"body": "x" * 1_030_000},
-        FULL | {"client_reference": "\x01" * 128, "batch_id": "\x01" * 128, "statuses": [
-            {"code": 0, "count": 20000, "status": "\x01" * 64, "recipients": [str(12010000000 + n) for n in range(20000)]},
-        ]},
-    ],
-    ids=["one event above a record's size", "a small body that would become many megabytes"],
-)  # fmt: skip
-async def test_what_does_not_fit_into_records_is_kept_as_a_dead_letter(
-    start: Start, kafka: KafkaConnection, body: dict[str, object]
-) -> None:
+async def test_what_would_become_many_megabytes_is_kept_as_a_dead_letter(start: Start, kafka: KafkaConnection) -> None:
     """And answered 200: repeating it would not make it smaller."""
+    numbers = [str(12010000000 + n) for n in range(20000)]
+    line = {"code": 0, "count": 20000, "status": "\x01" * 64, "recipients": numbers}
+    body = FULL | {"client_reference": "\x01" * 128, "batch_id": "\x01" * 128, "statuses": [line]}
     assert (await (await start()).post(PATH, data=json.dumps(body))).status == 200
     (event,) = await events_of(kafka, topics.DEAD_LETTERS)
     assert isinstance(event, DeadLetter)
@@ -52,7 +42,7 @@ async def test_a_compressed_callback_is_read(start: Start, kafka: KafkaConnectio
     raw = json.dumps(REPORT).encode()
     assert (await client.post(PATH, data=gzip.compress(raw), headers={"Content-Encoding": "gzip"})).status == 200
     assert len(await events_of(kafka, topics.DELIVERY_REPORTS)) == 1
-    assert (await client.post(PATH, data=raw + b"\x00", headers={"Content-Encoding": "br"})).status == 200
+    assert (await client.post(PATH, data=gzip.compress(raw), headers={"Content-Encoding": "br"})).status == 200
     assert len(await events_of(kafka, topics.DEAD_LETTERS)) == 1
 
 

@@ -17,7 +17,8 @@ async def test_a_stop_answered_200_is_in_both_topics(start: Start, kafka: KafkaC
     (decision,) = await events_of(kafka, topics.CONSENT)
     assert isinstance(reply, InboundReceived)
     assert isinstance(decision, RecipientOptedOut)
-    assert (reply.keyword, decision.received_at) == ("STOP", REPLY["received_at"])
+    assert reply.keyword == "STOP"
+    assert decision.received_at == reply.occurred_at  # a date of so long ago is none: it counts from its arrival on
 
 
 async def test_no_key_holds_a_phone_number(start: Start, kafka: KafkaConnection) -> None:

@@ -84,7 +84,7 @@ def test_unknown_fields_are_kept() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("client_reference", 7),
+        ("client_reference", 7.5),
         ("operator_status_at", "soon"),
         ("number_of_message_parts", -1),
         ("client_reference", ""),
@@ -100,25 +100,27 @@ def test_a_wrong_optional_field_does_not_cost_the_report(name: str, value: objec
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("batch_id", None), ("batch_id", ""), ("batch_id", 1), ("recipient", None), ("recipient", "me"),
-        ("recipient", 15550001111), ("code", None), ("code", "x"), ("code", -1), ("code", 2**31), ("code", True),
-        ("status", None), ("status", ""), ("at", None), ("at", "soon"), ("at", 1), ("at", "2026-02-30T00:00:00.000Z"),
+        ("batch_id", None), ("batch_id", ""), ("batch_id", 1.5), ("recipient", None), ("recipient", "me"),
+        ("recipient", ["15550001111"]), ("status", None), ("status", ""), ("status", 7),
     ],
 )  # fmt: skip
-def test_a_wrong_required_field_is_unreadable(name: str, value: object) -> None:
-    """Missing, empty, of another kind, out of range."""
+def test_what_names_a_message_is_needed(name: str, value: object) -> None:
+    """Missing, empty, of another kind."""
     with pytest.raises(UnreadableCallback, match=name):
         read(**{name: value})
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"a":"\xff"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b"<html>{}</html>", b"\xff\xfe", "[]".encode("utf-16")],
+)
 def test_what_is_no_object_is_unreadable(raw: bytes) -> None:
-    """Empty, broken, no object, no UTF-8, too deep."""
+    """Empty, no object, too deep."""
     with pytest.raises(UnreadableCallback):
         parse_callback(raw)
 
 
-@pytest.mark.parametrize(("raw", "kind"), [(b"{}", ""), (b'{"type":"new"}', "new"), (b'{"type":[]}', "")])
+@pytest.mark.parametrize(("raw", "kind"), [(b"{}", ""), (b'{"type":"new"}', "new"), (b'{"type":[]}', ""), (b"{", "")])
 def test_an_unknown_type_is_said_to_be_unknown(raw: bytes, kind: str) -> None:
     """It is neither an error nor guessed."""
     value = parse_callback(raw)
@@ -190,4 +192,5 @@ def test_the_short_way_reads_as_the_long_way(changes: dict[str, Any]) -> None:
     raw = msgspec.json.encode(REPORT | changes)
     short = callbacks._usual_report(raw) if b"\\u0000" not in raw and b'""' not in raw else None
     if short is not None:
-        assert short == callbacks._recipient_report(msgspec.json.decode(raw))
+        fields = msgspec.json.decode(raw)
+        assert short == callbacks._recipient_report(fields, fields["type"], [])

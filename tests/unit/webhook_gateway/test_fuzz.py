@@ -51,5 +51,5 @@ def test_every_body_becomes_events_that_can_be_read(raw: bytes) -> None:
         assert size_of(entry) > len(entry.key.encode())
         if entry.topic == topics.DEAD_LETTERS:
             assert isinstance(event, DeadLetter)
-            assert event.raw == raw
+            assert event.raw == raw or (entry is said.entries[-1] and not said.is_dead)  # a part that could not be read
     assert TRANSLATOR.read(raw, NOW).entries == said.entries

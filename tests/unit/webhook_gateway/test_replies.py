@@ -11,7 +11,7 @@ from tests.unit.webhook_gateway.test_translate import translate
 
 REPLY: dict[str, Any] = {
     "type": "mo_text", "id": "01W4FFL35P4NC4K35SMSBATCH8", "from": "+12015555555", "to": "12017777777",
-    "body": "Hello John! 👋", "operator_id": "311071", "received_at": "2024-06-06T07:52:37.386Z",
+    "body": "Hello John! 👋", "operator_id": "311071", "received_at": "2026-03-01T11:52:37.386Z",
 }  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def test_a_stop_is_a_reply_and_a_decision() -> None:
     assert (kind, topic, consent, reply.keyword) == ("mo_text", topics.INBOUND_MESSAGES, topics.CONSENT, "STOP")
     assert key == same == pseudonym("12015555555", "k" * 16)
     assert (decision.recipient, decision.received_at, decision.source, decision.keyword, decision.originator) == (
-        "12015555555", "2024-06-06T07:52:37.386Z", "reply", "STOP", "12017777777",
+        "12015555555", "2026-03-01T11:52:37.386Z", "reply", "STOP", "12017777777",
     )  # fmt: skip
     assert "12015555555" not in key
 

@@ -1,0 +1,1 @@
+"""Phones' messages → what they say, and what that decides."""

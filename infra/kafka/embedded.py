@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from aiokafka.errors import KafkaError
 from infra.kafka.access.users import admit
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.errors import EmbeddedError
-from infra.kafka.jars import class_path
-from infra.kafka.java import find_java
+from infra.kafka.jars import cache_directory, class_path
+from infra.kafka.java import ClassArchive, find_java
 from infra.kafka.occupant import note, occupant
 from infra.process.children import Child, Killed, start_child
 from infra.process.ports import PortTaken, free_port, is_free
@@ -28,8 +28,12 @@ JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """Compiled at once instead of well: this broker lives for minutes, shares two cores, and mostly moves bytes. Without it a
 gateway's load or a rebuild takes turns with the compiler for the first minute (docs/performance.md).
 """
-START_SECONDS = 90.0  # 2 s on an idle machine; 4 s after kill -9; longer when both cores are busy
+START_SECONDS = 90.0  # 1 to 2 s on an idle machine; 4 s after kill -9; longer when both cores are busy
+ENDED_BY_SIGTERM = 143  # a JVM's exit code when it has done all that it does at its end
 STOP_SECONDS = 10.0
+STOP_AND_WRITE_SECONDS = (
+    30.0  # the first one, which leaves its classes (infra/kafka/java.py): 2 s more on an idle machine
+)
 POLL_SECONDS = 0.05
 ERROR_LINES = 15  # of the broker's own output, shown when it does not start
 
@@ -146,6 +150,7 @@ class EmbeddedKafka:
         self._child: Child | None = None
         self._class_path = ""
         self._java = Path()
+        self._archive: ClassArchive | None = None
         self.bootstrap_servers = ""
 
     @property
@@ -181,9 +186,12 @@ class EmbeddedKafka:
                 f"Port {port} is taken by another program; set another one for Kafka, or none for a free one."
             )
         self._java, self._class_path = await asyncio.gather(find_java(), class_path())
+        self._archive = ClassArchive(cache_directory(), self._java, self._class_path)
         properties = self._write_properties(port)
         await self._format(properties)
-        self._child = await start_child(self._argv("kafka.Kafka", str(properties)), name="kafka", output=self.output)
+        self._draft.unlink(missing_ok=True)
+        argv = self._argv("kafka.Kafka", str(properties), options=self._archive.options(self._draft))
+        self._child = await start_child(argv, name="kafka", output=self.output)
         note(self._home, self._child.pid)
         self.bootstrap_servers = f"127.0.0.1:{port}"
         try:
@@ -202,10 +210,13 @@ class EmbeddedKafka:
         return self.bootstrap_servers
 
     async def stop(self) -> None:
-        """Stop the broker in order, by force after ten seconds (a frozen one, say)."""
+        """Stop the broker in order, by force after ten seconds (a frozen one, say), or thirty the very first time."""
         child, self._child = self._child, None
-        if child is not None:
-            await child.stop(STOP_SECONDS)
+        if child is None or self._archive is None:
+            return
+        within = STOP_SECONDS if self._archive.options_to_read() else STOP_AND_WRITE_SECONDS
+        if await child.stop(within) == ENDED_BY_SIGTERM:
+            self._archive.keep(self._draft)
 
     def console_tool(self, name: str, *arguments: str) -> list[str]:
         """The command line of one of Kafka's own console tools (`CONSOLE_TOOLS`), pointed at this broker."""
@@ -243,8 +254,14 @@ class EmbeddedKafka:
                 raise EmbeddedError(f"Kafka ended while starting.\n{self._last_words()}")
             await asyncio.sleep(POLL_SECONDS)
 
-    def _argv(self, main: str, *arguments: str) -> list[str]:
-        options = (*JVM, "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+    @property
+    def _draft(self) -> Path:
+        return self._home / "classes.jsa"
+
+    def _argv(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+        if not options and self._archive is not None:
+            options = self._archive.options_to_read()
+        options = (*JVM, *options, "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         return [str(self._java), *options, "-cp", self._class_path, main, *arguments]
 
     def _last_words(self) -> str:

@@ -32,9 +32,16 @@ asyncio.run(main())
 """
 
 
-async def test_data_is_kept_between_runs(tmp_path: Path, world: World) -> None:
-    """`stop` ends the process; a second run on the same home, on another port, finds the records of the first."""
-    kafka = EmbeddedKafka(tmp_path)
+async def test_data_is_kept_between_runs(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stop` ends the process; a second run on the same home, on another port, finds the records of the first.
+
+    And the classes: the first has left them parsed, the second maps that file, where Java has an archive of its own (the
+    wheel's has none).
+    """
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setattr("infra.kafka.embedded.cache_directory", lambda: cache)
+    kafka = EmbeddedKafka(tmp_path / "home")
     first = await kafka.start()
     await Broker(kafka).make_topic()
     appender = Appender(Broker(kafka).connection, world, name="keeper")
@@ -47,9 +54,17 @@ async def test_data_is_kept_between_runs(tmp_path: Path, world: World) -> None:
     second = await kafka.start()
     try:
         assert first != second
+        if "/lib/server/classes" in maps(kafka.pid):
+            (archive,) = cache.iterdir()
+            assert str(archive) in maps(kafka.pid)
         assert list((await all_values(Broker(kafka).connection)).values()) == [[b"kept"]]
     finally:
         await kafka.stop()
+
+
+def maps(pid: int) -> str:
+    """The files that the process has mapped, among other things."""
+    return Path(f"/proc/{pid}/maps").read_text()
 
 
 async def test_a_taken_port_is_named(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from infra.kafka.bounds import Bounds, start_offset
+from infra.kafka.cluster.partitions import partitions_now
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable, ReaderLost
@@ -175,6 +176,10 @@ class Reader:
                 }
         except (KafkaError, TimeoutError, IllegalStateError) as error:
             raise LogUnavailable(f"no lag from the broker: {error!r}") from error
+
+    async def partitions(self, topics: Sequence[str]) -> list[Partition]:
+        """All partitions that these topics have now, also those that nobody reads yet. LogUnavailable as for `lag`."""
+        return await partitions_now(self._started()._client, self._connection, topics, REQUEST_SECONDS)  # noqa: SLF001
 
     async def _fetch(self, max_records: int, wait: float, only: Collection[Partition]) -> dict[Partition, list[Record]]:
         self._raise_failure()

@@ -1,5 +1,6 @@
 """Intake: the log becomes rows of the ledger, with the next offsets, in one transaction."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +20,7 @@ from services.dispatcher import offers
 from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.fits import misfit
 from services.dispatcher.intake_store import IntakeStore, Noted
-from services.dispatcher.readers import Readers
+from services.dispatcher.readers import FENCING, Readers
 from services.dispatcher.say import Voice, dead_letter
 from services.dispatcher.taken import Taken
 
@@ -134,7 +135,7 @@ class Intake:
         self._next.update(following)
 
     async def _note_ends(self) -> None:
-        """Note how far the log goes now: once we are there, nothing older is unread."""
+        """Note how far the log goes now, and in which partitions: once we are there, nothing older is unread."""
         await self._readers.reached(self._next)
         now = self._clock.boot()
         if now - self._looked < ENDS_SECONDS:
@@ -144,10 +145,11 @@ class Intake:
             self._committed = now
             await self._reader.commit(self._next)
         try:
-            lag = await self._reader.lag()
+            partitions, lag = await asyncio.gather(self._reader.partitions(FENCING), self._reader.lag())
         except LogUnavailable as error:
             log.warning("ends_unknown", why=str(error))
             return
+        await self._readers.register(partitions)
         self._readers.ends({p: self._next[p] + behind for p, behind in lag.items() if p in self._next}, now)
         await self._readers.reached(self._next)
 

@@ -5,10 +5,14 @@ Those of consent, because a STOP could be unread, and of our own attempts, becau
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from contracts import topics
 from infra.kafka.log import KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Pool
 from infra.process.world import Clock
+
+log = structlog.get_logger(__name__)
 
 FENCING = (topics.CONSENT, topics.DISPATCHES)
 
@@ -27,6 +31,7 @@ class Readers:
         self._pool = pool
         self._clock = clock
         self._ends: dict[Partition, tuple[int, float]] = {}
+        self._registered: set[Partition] = set()
 
     REGISTER = """
     INSERT INTO dispatch.readers (topic, partition, caught_up_at)
@@ -34,8 +39,17 @@ class Readers:
     """
 
     async def register(self, partitions: Sequence[Partition]) -> None:
-        """Every partition of the fencing topics counts, also one that nobody reads yet."""
-        await self._pool.execute(self.REGISTER, [p.topic for p in partitions], [p.partition for p in partitions])
+        """Every partition of the fencing topics counts, also one that nobody reads yet: until it is read nothing is claimed."""
+        new = [partition for partition in partitions if partition not in self._registered]
+        if not new:
+            return
+        if self._registered:
+            log.warning(
+                "partitions_added", partitions=[f"{p.topic}/{p.partition}" for p in new],
+                hint="nothing is sent until they are read; `heliograph topics` says how many there should be",
+            )  # fmt: skip
+        await self._pool.execute(self.REGISTER, [p.topic for p in new], [p.partition for p in new])
+        self._registered.update(new)
 
     def forget(self) -> None:
         """The partitions changed hands."""

@@ -108,6 +108,10 @@ class MemoryReader:
     async def commit(self, _offsets: Mapping[Partition, int]) -> None:
         """Nobody asks."""
 
+    async def partitions(self, topics: Sequence[str]) -> list[Partition]:
+        """One a topic."""
+        return [Partition(topic, 0) for topic in topics]
+
     async def lag(self) -> dict[Partition, int]:
         """Records that were not read yet."""
         return {p: self._log.end(p) - self._next[p] for p in self._partitions}

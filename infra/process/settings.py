@@ -13,9 +13,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.consent import DEFAULT_LANGUAGES
 from infra.process.access import is_loopback, may_stand_open
+from infra.process.checks.insecure import insecure_problems
 from infra.process.secret_files import SUFFIX, secrets_from_files
 from infra.process.settings_errors import Problem, SettingsError, problems_of
-from infra.process.settings_types import Dsn, Keys, Languages, Port, Prefix, Region, Seconds, Secrets, Text, Texts, Url
+from infra.process.settings_types import (
+    Dsn,
+    Insecure,
+    Keys,
+    Languages,
+    Port,
+    Prefix,
+    Region,
+    Seconds,
+    Secrets,
+    Text,
+    Texts,
+    Url,
+)
 
 PUBLIC_TOKEN = "simulator"  # noqa: S105  the simulator's plan and token unless told otherwise: no secret
 MIN_SECRET_LENGTH = 6  # a shorter one would blot out half the log: it is kept out by its key only
@@ -151,6 +165,11 @@ class Settings(BaseSettings):
         description="Seconds between Sinch's clock, the database's and ours beyond which doubts are not decided.",
     )
 
+    allow_insecure: Insecure = Field(
+        (),
+        description="Connections that may go without TLS to other machines, by commas: kafka, postgres, sinch, callbacks. "
+        "For a private network only.",
+    )
     heliograph_home: Path = Field(Path(".heliograph"), description="Where `run` keeps data, logs and run.json.")
     replica: str = Field(
         "0", pattern=r"^[A-Za-z0-9._-]{1,60}$", description="Name of this replica, of its own within a service."
@@ -241,7 +260,7 @@ def _cross_checks(settings: Settings, needs: Collection[str]) -> list[Problem]:
         path: Path | None = getattr(settings, name)
         if path is not None and not path.is_file():
             problems.append(Problem(name.upper(), str(path), "is not a file"))
-    return problems
+    return [*problems, *insecure_problems(settings)]
 
 
 def _missing(settings: Settings, name: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 
 from contracts.consent import LANGUAGES
 from infra.process.access import ApiKey
+from infra.process.checks.insecure import INSECURE
 
 
 def _split(value: object) -> object:
@@ -29,6 +30,13 @@ def _languages(value: object) -> object:
     found = _split(value)
     if isinstance(found, list) and (unknown := sorted(set(found) - set(LANGUAGES))):
         raise ValueError(f"has {', '.join(unknown)}; known are {', '.join(LANGUAGES)}")
+    return found
+
+
+def _insecure(value: object) -> object:
+    found = _split(value)
+    if isinstance(found, list) and (unknown := sorted(set(found) - set(INSECURE))):
+        raise ValueError(f"has {', '.join(unknown)}; known are {', '.join(INSECURE)}")
     return found
 
 
@@ -76,6 +84,7 @@ Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Languages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_languages)]
+Insecure = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_insecure)]
 Text = Annotated[str, Field(max_length=2_000), AfterValidator(_text)]
 """Of a message; Sinch takes no longer one (CONTRACT §1.1)."""
 Port = Annotated[int, Field(ge=0, le=65535)]

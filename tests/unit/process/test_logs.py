@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.process.logs import LineWriter, configure_logging
-from infra.process.masking import mask_event, mask_loose, mask_phone, mask_text
+from infra.process.masking import OUTSIDE_KEYS, mask_event, mask_loose, mask_phone, mask_text
 from tests.waiting import until
 
 PHONE = "15551231234"
@@ -123,6 +123,44 @@ def test_any_international_number_is_masked(number: str, text: str) -> None:
 def test_any_long_run_of_digits_is_masked_in_foreign_text(number: str, text: str) -> None:
     """In texts by others, a bare number of 10 to 15 digits is not readable either."""
     assert number not in mask_loose(text.format(number))
+
+
+HOSTILE = ("{}", "+{}", "00{}", "x{}y", "_{}", "-{}-", ".{}", "0000{}", "{}0000", "id={}", "\u200e{}")
+OUTSIDE = sorted(OUTSIDE_KEYS)
+
+
+@pytest.mark.parametrize("form", HOSTILE)
+@pytest.mark.parametrize("key", [*OUTSIDE, "error", "why", "exception", "reason", "anything_else"])
+def test_a_number_in_the_place_of_an_id_is_masked(key: str, form: str) -> None:
+    """Ids and words from outside that are a number, or hold one, are not readable under any key (FAULTS I9)."""
+    value = form.format(PHONE)
+    shown = str(mask_event({key: value, "deep": {key: [value]}, "list": [{key: value}]}))
+    assert PHONE not in shown
+
+
+@pytest.mark.parametrize(
+    "value", ["1-555-123-1234", "+1 (555) 123-1234", "1.555.123.1234", "1555 1231234", "１５５５１２３１２３４"]
+)
+@pytest.mark.parametrize("key", OUTSIDE)
+def test_a_number_set_apart_is_masked_in_an_id(key: str, value: str) -> None:
+    """Under a key of what comes from outside separators and other digits hide nothing."""
+    assert value not in str(mask_event({key: value}))
+
+
+@given(NUMBERS, st.sampled_from(OUTSIDE))
+def test_any_number_as_an_id_is_masked(number: str, key: str) -> None:
+    """Whatever number stands in the place of an id."""
+    assert number not in str(mask_event({key: number})) or len(number) < 7
+
+
+def test_ids_stay_whole() -> None:
+    """What we and Sinch make is what an operator looks for: it stays."""
+    line: dict[str, object] = {
+        "batch_id": "01M84WGX0ZEM6VCFR70GG36NS5", "client_reference": "01a209c8-72e1-759c-bd02-123456789012.0.1",
+        "campaign_id": "01a209c8-72e1-759c-bd02-aec56ba094dc", "status": "Delivered", "offset": 12345678901, "ms": 0.12345678901,
+        "at": "2026-03-01T12:00:00.000000Z", "address": "192.168.100.200:9092", "key": "01a209c8-72e1-759c-bd02-aec56ba094dc.0",
+    }  # fmt: skip
+    assert mask_event(line) == line
 
 
 @given(NUMBERS, st.sampled_from(["phone", "recipient", "to", "from", "recipients"]))

@@ -32,7 +32,7 @@ def _refusal(*needs: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_every_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """`<NAME>_FILE` gives the value that `<NAME>` would have given, without the end of line."""
-    value = "postgresql://u:p@h:5432/d" if name == "DATABASE_URL" else "a-secret-of-some-length"
+    value = {"DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/d"}.get(name, "a-secret-of:some-length-or-more")
     for partner in ("SINCH_SERVICE_PLAN_ID", "KAFKA_SASL_USERNAME", "SINCH_API_TOKEN", "KAFKA_SASL_PASSWORD"):
         if partner != name:
             monkeypatch.setenv(partner, "a-partner")

@@ -100,7 +100,9 @@ def test_wrong_secret_is_named_but_not_shown(
 
 def test_no_secret_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printing all settings shows no secret."""
-    values = dict.fromkeys(SECRETS, "hunter2hunter2hunter2") | {"DATABASE_URL": "postgresql://u:hunter2@h/d"}
+    values = dict.fromkeys(SECRETS, "shop:hunter2hunter2hunter2") | {
+        "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1/d"
+    }
     settings = _load(monkeypatch, (), SINCH_SERVICE_PLAN_ID="plan", KAFKA_SASL_USERNAME="me", **values)
     assert "hunter2" not in repr(settings)
 

@@ -3,11 +3,13 @@
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from contracts.consent import Keywords
 from infra.process.byte_budget import Budget, Share, TooMuchHeld
 from infra.process.logs import LineWriter
 from infra.process.metrics import REGISTRY
@@ -15,6 +17,9 @@ from infra.process.sparing import Sparing
 from services.webhook_gateway.access_line import json_lines
 from services.webhook_gateway.counting import Counting
 from services.webhook_gateway.replays import Replays
+from services.webhook_gateway.translate import Translator
+
+SAMPLES = Path(__file__).parents[1] / "sinch" / "samples" / "callbacks"
 
 
 @dataclass
@@ -95,6 +100,26 @@ def test_a_callbacks_line_is_json_with_its_number_masked() -> None:
         "at": "2026-03-01T12:00:05.000Z", "service": "webhook-gateway", "level": "info", "event": "callback",
         "type": "mo_text", "sender": "1201•••5555", "ms": 2.34,
     }  # fmt: skip
+
+
+HOSTILE = ("15551231234", "+15551231234", "x15551231234", "1-555-123-1234", "1555 1231234")
+
+
+@pytest.mark.parametrize("number", HOSTILE)
+@pytest.mark.parametrize("sample", sorted(path.name for path in SAMPLES.glob("*.json")))
+def test_a_number_in_any_field_of_a_callback_is_masked_in_its_line(sample: str, number: str) -> None:
+    """Whatever word of a callback is a number instead, its log line does not show it (FAULTS I9)."""
+    callback: dict[str, Any] = orjson.loads((SAMPLES / sample).read_bytes())
+    translator = Translator(lambda digits: f"p{digits[-2:]}", Keywords())
+    for field in [name for name, value in callback.items() if isinstance(value, str) and name not in ("type", "at")]:
+        stream = io.BytesIO()
+        writer = LineWriter(stream)
+        said = translator.read(orjson.dumps({**callback, field: number}), "2026-03-01T12:00:05.000Z")
+        json_lines(writer)("2026-03-01T12:00:05.000Z", said.kind, said.about, 0.00234)
+        writer.flush()
+        line = stream.getvalue().decode()
+        assert number not in line, field
+        assert "5551231234" not in line, field
 
 
 def test_what_is_counted_arrives_in_the_metrics() -> None:

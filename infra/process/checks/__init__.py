@@ -1,0 +1,1 @@
+"""What settings may not be together, or not without a word."""

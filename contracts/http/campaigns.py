@@ -40,6 +40,9 @@ GivenMoment = Annotated[
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold the character NUL, and no message needs it."""
 
+NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""A name is one line, and nothing that a terminal would obey; a message keeps its line breaks."""
+
 ParameterKey = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=MAX_PARAMETER_KEY_CHARACTERS, min_length=1)
 ]
@@ -109,12 +112,12 @@ class SendRequest(BaseModel):
     message: str = Field(
         max_length=MAX_MESSAGE_CHARACTERS, pattern=NO_NUL, description="The text; `${key}` is filled from parameters."
     )
-    name: Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS, pattern=NO_NUL)] | None = Field(
+    name: Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS, pattern=NO_CONTROL)] | None = Field(
         default=None, description="What you call the campaign."
     )
-    sender: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SENDER_CHARACTERS, pattern=NO_NUL)] | None = (
-        Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
-    )
+    sender: (
+        Annotated[str, StringConstraints(min_length=1, max_length=MAX_SENDER_CHARACTERS, pattern=NO_CONTROL)] | None
+    ) = Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
     send_at: GivenMoment | None = Field(
         default=None,
         description="Not before this time, at most a year ahead. One that has passed, by a day at most, means at once. "

@@ -18,6 +18,8 @@ Words = Callable[[Mapping[str, Any]], str]
 
 
 def _pattern(context: Mapping[str, Any]) -> str:
+    if "\\x1f" in context["pattern"]:
+        return "must not hold control characters, such as a line break"
     if "\\x00" in context["pattern"]:
         return "must not hold the character NUL (U+0000)"
     return "may hold letters, digits, dots, dashes and underscores only"

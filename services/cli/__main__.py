@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from infra.terminal.echo import echo
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="SMS campaigns on Sinch whose truth is a Kafka log.")
 SERVICE = "Services (started by `run`)"
 
@@ -181,7 +183,7 @@ def docs(into: Annotated[Path, typer.Option(help="The repository.")] = Path()) -
     from services.cli.docs import write_pages
 
     for path in write_pages(into):
-        typer.echo(f"wrote {path}")
+        echo(f"wrote {path}")
 
 
 @app.command(rich_help_panel=SERVICE)

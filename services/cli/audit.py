@@ -16,6 +16,7 @@ from infra.process.settings import Settings
 from infra.process.world import World, iso
 from infra.sinch.client import SinchClient
 from infra.sinch.transport import Account, Timeouts
+from infra.terminal.echo import echo
 from services.cli.audit_consent import consent
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
@@ -50,24 +51,22 @@ def every(*, sinch: AtSinch = True, repair: Repair = False) -> None:
 def _audit(campaign_id: str | None, *, sinch: bool, repair: bool) -> None:
     settings = located(prepared())
     if sinch and not settings.has_sinch_credentials:
-        typer.echo(
-            "Sinch is not asked: there are no credentials here (SINCH_SERVICE_PLAN_ID, SINCH_API_TOKEN).", err=True
-        )
+        echo("Sinch is not asked: there are no credentials here (SINCH_SERVICE_PLAN_ID, SINCH_API_TOKEN).", err=True)
         sinch = False
     with errors_shown():
         findings = asyncio.run(_found(settings, campaign_id, sinch=sinch, repair=repair))
     for finding in findings[:SHOWN]:
-        typer.echo(_line(finding))
+        echo(_line(finding))
     if len(findings) > SHOWN:
-        typer.echo(f"… and {len(findings) - SHOWN} more")
+        echo(f"… and {len(findings) - SHOWN} more")
     for kind, count in Counter(finding.kind for finding in findings).items():
-        typer.echo(f"{kind}: {count}")
+        echo(f"{kind}: {count}")
     repairs = sum(len(finding.repair) for finding in findings)
     if repair and repairs:
-        typer.echo(f"{repairs} reports fetched from Sinch and appended to the log")
+        echo(f"{repairs} reports fetched from Sinch and appended to the log")
     if findings:
         raise typer.Exit(FAILED)
-    typer.echo("Log and tables agree" + (", and so does Sinch." if sinch else "; Sinch was not asked."))
+    echo("Log and tables agree" + (", and so does Sinch." if sinch else "; Sinch was not asked."))
 
 
 async def _found(settings: Settings, campaign_id: str | None, *, sinch: bool, repair: bool) -> list[Finding]:

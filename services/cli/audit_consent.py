@@ -28,6 +28,7 @@ from infra.kafka.connection import connection_from
 from infra.kafka.log import KafkaConnection, Partition, Record, Scanner
 from infra.process.masking import mask_phone
 from infra.process.world import iso
+from infra.terminal.echo import echo
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 
@@ -140,12 +141,12 @@ def consent() -> None:
     with errors_shown():
         audit = asyncio.run(audit_consent(connection_from(settings), settings.reader_lag))
     for breach in audit.breaches[:SHOWN]:
-        typer.echo(_line(breach))
+        echo(_line(breach))
     if len(audit.breaches) > SHOWN:
-        typer.echo(f"… and {len(audit.breaches) - SHOWN} more")
+        echo(f"… and {len(audit.breaches) - SHOWN} more")
     if audit.unreadable:
-        typer.echo(f"{audit.unreadable} records could not be read", err=True)
-    typer.echo(
+        echo(f"{audit.unreadable} records could not be read", err=True)
+    echo(
         f"{len(audit.breaches)} messages sent after a known opt-out "
         f"({audit.attempts} attempts, {len(audit.consent)} numbers with a word about consent)"
     )

@@ -23,6 +23,7 @@ from infra.process.logs import configure_logging
 from infra.process.ports import PortTaken
 from infra.process.settings import Settings
 from infra.process.supervisor import ProgramFailed
+from infra.terminal.echo import echo
 from services.cli.api import Api, ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
 from services.cli.provision import PRODUCTION_REPLICATION, make_topics
@@ -43,7 +44,7 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except FOR_PEOPLE as error:
-        typer.echo(str(error) or type(error).__name__, err=True)
+        echo(str(error) or type(error).__name__, err=True)
         raise typer.Exit(FAILED) from None
 
 
@@ -102,7 +103,7 @@ async def migrate_database() -> None:
         try:
             await require_sessions(dsn)
         except NoSession as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
             raise typer.Exit(SETTINGS_WRONG) from None
         applied = await apply_migrations(dsn)
     Screen().say("".join(f"applied {migration}\n" for migration in applied) + "The database is up to date.")

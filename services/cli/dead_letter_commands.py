@@ -13,6 +13,7 @@ from infra.process.home import Home
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
 from infra.process.world import World, iso
+from infra.terminal.echo import echo, echo_bytes
 from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.dead_letters import (
@@ -54,8 +55,8 @@ def list_letters(
     async def work(kafka: KafkaConnection, _settings: Settings) -> None:
         letters = [letter for letter in await read_letters(kafka) if every or letter.state == OPEN]
         for letter in letters:
-            typer.echo(_line(letter))
-        typer.echo(f"{len(letters)} dead letters")
+            echo(_line(letter))
+        echo(f"{len(letters)} dead letters")
 
     _run(work)
 
@@ -71,14 +72,14 @@ def show(
     async def work(kafka: KafkaConnection, _settings: Settings) -> None:
         (letter,) = chosen(await read_letters(kafka), [id_])
         if raw:
-            typer.echo(letter.event.raw, nl=False)
+            echo_bytes(letter.event.raw)
             return
-        typer.echo(_line(letter))
+        echo(_line(letter))
         place = (
             "" if letter.event.offset is None else f" partition {letter.event.partition} offset {letter.event.offset}"
         )
-        typer.echo(f"from {letter.event.origin}{place}, {len(letter.event.raw)} bytes, came {letter.copies} times")
-        typer.echo(mask_loose(letter.event.raw.decode(errors="backslashreplace"))[:SHOWN_CHARACTERS])
+        echo(f"from {letter.event.origin}{place}, {len(letter.event.raw)} bytes, came {letter.copies} times")
+        echo(mask_loose(letter.event.raw.decode(errors="backslashreplace"))[:SHOWN_CHARACTERS])
 
     _run(work)
 
@@ -98,12 +99,12 @@ def redrive_letters(
         wanted = [letter for letter in letters if letter.state == OPEN] if every else chosen(letters, ids or [])
         steps = await plan_redrive(kafka, translator_of(_with_privacy_key(settings)), letters, wanted)
         for step in steps:
-            typer.echo(_step_line(step))
+            echo(_step_line(step))
         if apply:
             async with _appending(kafka) as (appender, world):
-                typer.echo(f"{await redrive(appender, steps, actor, iso(world.clock.wall()))} redriven")
+                echo(f"{await redrive(appender, steps, actor, iso(world.clock.wall()))} redriven")
         else:
-            typer.echo("Nothing was done: --apply does it.")
+            echo("Nothing was done: --apply does it.")
         if any(step.obstacle for step in steps):
             raise typer.Exit(FAILED)
 
@@ -123,13 +124,13 @@ def drop_letters(
     async def work(kafka: KafkaConnection, _settings: Settings) -> None:
         wanted = [letter for letter in chosen(await read_letters(kafka), ids) if letter.state == OPEN]
         for letter in wanted:
-            typer.echo(_line(letter))
+            echo(_line(letter))
         if not apply:
-            typer.echo("Nothing was done: --apply does it.")
+            echo("Nothing was done: --apply does it.")
             return
         async with _appending(kafka) as (appender, world):
             await drop(appender, wanted, actor, reason, iso(world.clock.wall()))
-        typer.echo(f"{len(wanted)} dropped")
+        echo(f"{len(wanted)} dropped")
 
     _run(work)
 
@@ -155,7 +156,7 @@ def _with_privacy_key(settings: Settings) -> Settings:
         return settings
     kept = Home(settings.heliograph_home).found_secret("privacy_key")
     if kept is None:
-        typer.echo("PRIVACY_KEY is needed here: the one that the gateway has.", err=True)
+        echo("PRIVACY_KEY is needed here: the one that the gateway has.", err=True)
         raise typer.Exit(FAILED)
     return settings.model_copy(update={"privacy_key": SecretStr(kept)})
 

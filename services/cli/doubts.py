@@ -13,6 +13,7 @@ from infra.kafka.log import Appender
 from infra.postgres.pool import Pool, create_pool
 from infra.process.settings import Settings
 from infra.process.world import World
+from infra.terminal.echo import echo
 from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
@@ -49,8 +50,8 @@ def list_doubts() -> None:
         found = await ByHand(pool).doubts(MOST)
         rule = Rule(settings.in_doubt_looks, settings.in_doubt_settle)
         for doubt in found:
-            typer.echo(_line(doubt, rule))
-        typer.echo(f"{len(found)} batches in doubt" + (" or more" if len(found) == MOST else ""))
+            echo(_line(doubt, rule))
+        echo(f"{len(found)} batches in doubt" + (" or more" if len(found) == MOST else ""))
 
     _run(work, ("DATABASE_URL",))
 
@@ -100,9 +101,9 @@ def settle(
             attempt = await ByHand(pool).settle(reference, wanted, batch_id, say)
         finally:
             await appender.stop()
-        typer.echo(f"{reference} is settled: {verdict.value}")
+        echo(f"{reference} is settled: {verdict.value}")
         if attempt is not None:
-            typer.echo(f"Offered again as attempt {attempt}.")
+            echo(f"Offered again as attempt {attempt}.")
 
     _run(work, ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"))
 
@@ -120,7 +121,7 @@ def _run(work: Callable[[Pool, Settings], Awaitable[None]], needs: tuple[str, ..
         try:
             asyncio.run(with_pool())
         except NotInDoubt as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
             raise typer.Exit(FAILED) from None
 
 

@@ -11,6 +11,7 @@ from contracts.statuses import OURS, SINCH, UNRECOGNISED, standing_of
 from infra.postgres.pool import Connection
 from infra.process.masking import mask_phone
 from infra.process.world import iso
+from infra.terminal.echo import echo
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 
@@ -52,9 +53,9 @@ async def explain_message(campaign: str, phone: str) -> None:
         finally:
             await connection.close(timeout=5)
     for line in lines:
-        typer.echo(line)
+        echo(line)
     if not lines:
-        typer.echo("Nothing is known of this message: the campaign has no such recipient.", err=True)
+        echo("Nothing is known of this message: the campaign has no such recipient.", err=True)
         raise typer.Exit(FAILED)
 
 

@@ -11,6 +11,7 @@ from contracts.events import GapAccepted, encode
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender, Entry, KafkaConnection, Partition, Scanner
 from infra.process.world import World, iso
+from infra.terminal.echo import echo
 from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
@@ -37,8 +38,8 @@ def list_trimmed() -> None:
             bounds = await scanner.bounds(await scanner.partitions(READ))
         trimmed = {p: b.begin for p, b in sorted(bounds.items()) if b.begin}
         for partition, begin in trimmed.items():
-            typer.echo(f"{partition.topic}/{partition.partition}  {begin:,} records are gone")
-        typer.echo(f"{len(trimmed)} partitions are trimmed")
+            echo(f"{partition.topic}/{partition.partition}  {begin:,} records are gone")
+        echo(f"{len(trimmed)} partitions are trimmed")
 
     _run(work)
 
@@ -59,11 +60,11 @@ def accept(
         partition, world = Partition(topic, int(number)), World()
         async with Scanner(kafka) as scanner:
             if partition not in await scanner.partitions([topic]):
-                typer.echo(f"There is no partition {place}.", err=True)
+                echo(f"There is no partition {place}.", err=True)
                 raise typer.Exit(FAILED)
             begin = (await scanner.bounds([partition]))[partition].begin
         if begin == 0:
-            typer.echo(f"{place} has all its records: nothing to accept.", err=True)
+            echo(f"{place} has all its records: nothing to accept.", err=True)
             raise typer.Exit(FAILED)
         event = GapAccepted(
             event_id=str(world.ids.uuid7()), occurred_at=iso(world.clock.wall()), service=service, topic=topic,
@@ -76,6 +77,6 @@ def accept(
             await appender.append(entry, within=APPEND_SECONDS)
         finally:
             await appender.stop()
-        typer.echo(f"Accepted: {service} goes on at offset {begin} of {place} when it starts next.")
+        echo(f"Accepted: {service} goes on at offset {begin} of {place} when it starts next.")
 
     _run(work)

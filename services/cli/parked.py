@@ -16,6 +16,7 @@ from infra.postgres.pool import Connection
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
 from infra.process.world import World, iso
+from infra.terminal.echo import echo, echo_bytes
 from services.cli.actor import Actor
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
@@ -61,8 +62,8 @@ def list_parked(
     async def work(database: Connection, _kafka: KafkaConnection) -> None:
         rows = [row for row in await database.fetch(LIST) if every or row["state"] in DECIDABLE]
         for row in rows:
-            typer.echo(_line(row))
-        typer.echo(f"{len(rows)} records")
+            echo(_line(row))
+        echo(f"{len(rows)} records")
 
     _run(work)
 
@@ -79,11 +80,11 @@ def show(
             record = await scanner.record_at(Partition(row["topic"], row["partition"]), row["record_offset"])
         value = record.value or b"" if record else b""
         if raw:
-            typer.echo(value, nl=False)
+            echo_bytes(value)
             return
-        typer.echo(_line(row))
-        typer.echo(mask_loose(value.decode(errors="backslashreplace"))[:SHOWN_CHARACTERS])
-        typer.echo(_readable(value))
+        echo(_line(row))
+        echo(mask_loose(value.decode(errors="backslashreplace"))[:SHOWN_CHARACTERS])
+        echo(_readable(value))
 
     _run(work)
 
@@ -117,7 +118,7 @@ def _decide(place: str, actor: str, reason: str, *, drop: bool) -> None:
     async def work(database: Connection, kafka: KafkaConnection) -> None:
         row, world = await _found(database, place), World()
         if row["state"] not in DECIDABLE:
-            typer.echo(f"{place} is {row['state']} already: nothing to decide.", err=True)
+            echo(f"{place} is {row['state']} already: nothing to decide.", err=True)
             raise typer.Exit(FAILED)
         event = kind(
             event_id=str(world.ids.uuid7()),
@@ -135,7 +136,7 @@ def _decide(place: str, actor: str, reason: str, *, drop: bool) -> None:
             await appender.append(Entry(topics.PROJECTION_CONTROL, key, encode(event)), within=APPEND_SECONDS)
         finally:
             await appender.stop()
-        typer.echo(f"{place} {'dropped' if drop else 'will be folded again within seconds'}.")
+        echo(f"{place} {'dropped' if drop else 'will be folded again within seconds'}.")
 
     _run(work)
 
@@ -147,7 +148,7 @@ async def _found(database: Connection, place: str) -> asyncpg.Record:
         raise typer.BadParameter("a place is written TOPIC/PARTITION/OFFSET, as in delivery-reports/3/1207")
     row = await database.fetchrow(FIND, topic, int(partition), int(offset))
     if row is None:
-        typer.echo(f"{place} is not parked: `heliograph parked list` shows what is.", err=True)
+        echo(f"{place} is not parked: `heliograph parked list` shows what is.", err=True)
         raise typer.Exit(FAILED)
     return row
 

@@ -11,6 +11,7 @@ import typer
 from infra.postgres.embedded import PostgresFailed, binary
 from infra.process.home import Home
 from infra.process.settings import Settings
+from infra.terminal.echo import echo
 from services.cli.commands import located, prepared
 
 PARAMETERS: Mapping[str, str] = {
@@ -63,5 +64,5 @@ def _program() -> Path:
     try:
         return binary("psql")
     except PostgresFailed:
-        typer.echo("There is no psql here: install PostgreSQL's client.", err=True)
+        echo("There is no psql here: install PostgreSQL's client.", err=True)
         raise typer.Exit(1) from None

@@ -15,6 +15,7 @@ from infra.postgres.pool import Connection
 from infra.process.masking import mask_loose
 from infra.process.settings import Settings
 from infra.process.world import SystemClock
+from infra.terminal.echo import echo
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 from services.projector import builds
@@ -80,7 +81,7 @@ def _run(work: Callable[[_Place], Coroutine[Any, Any, None]]) -> None:
         try:
             asyncio.run(main())
         except BuildRefused as refused:
-            typer.echo(str(refused), err=True)
+            echo(str(refused), err=True)
             raise typer.Exit(FAILED) from None
 
 
@@ -90,18 +91,18 @@ def start(*, wait: Annotated[bool, typer.Option(help="Show its progress until it
 
     async def work(place: _Place) -> None:
         for partition, begin in (await place.trimmed()).items():
-            typer.echo(
+            echo(
                 f"{partition.topic}/{partition.partition} has lost its first {begin:,} records: this build cannot be what "
                 f"the tables are now. It waits until you accept that (`heliograph gap accept projector "
                 f"{partition.topic}/{partition.partition} --reason ...`).",
                 err=True,
             )
         number = await builds.create(place.database)
-        typer.echo(f"Build {number} is there. Under `heliograph run` it is being filled; elsewhere start")
-        typer.echo(f"  heliograph projector --build {number}")
+        echo(f"Build {number} is there. Under `heliograph run` it is being filled; elsewhere start")
+        echo(f"  heliograph projector --build {number}")
         if wait:
             await _watch(place, number)
-            typer.echo(f"Build {number} has caught up. Compare: `heliograph rebuild diff {number}`")
+            echo(f"Build {number} has caught up. Compare: `heliograph rebuild diff {number}`")
 
     _run(work)
 
@@ -137,7 +138,7 @@ def status() -> None:
             folded = await builds.folded(place.database, build.number)
             shown = "current" if build.is_current else "beside"
             share = 100 * folded / total if total else 100.0
-            typer.echo(
+            echo(
                 f"build {build.number}  {shown:<8} version {build.version}  {folded:,} of {total:,} records ({share:.1f} %)"
             )
 
@@ -157,7 +158,7 @@ def diff(
         other = await builds.known(place.database, left)  # may be of an earlier version
         found = await compare(place.database, place.kafka, other, right, samples)
         for line in lines_of(found):
-            typer.echo(line)
+            echo(line)
         if not found.equal:
             raise typer.Exit(FAILED)
 
@@ -220,7 +221,7 @@ async def _show(place: _Place, number: int, *, force: bool) -> None:
         raise BuildRefused(f"build {number} is {behind:,} records behind the log: wait, or use --force")
     for _ in range(SWAP_TRIES):
         if await builds.swap(place.database, number):
-            typer.echo(f"Build {number} is what readers see now.")
+            echo(f"Build {number} is what readers see now.")
             return
         await place.clock.sleep(SWAP_PAUSE_SECONDS)
     raise BuildRefused("readers held the views all the time: nothing was changed, try again")
@@ -232,6 +233,6 @@ def drop(number: Number) -> None:
 
     async def work(place: _Place) -> None:
         await builds.drop(place.database, number)
-        typer.echo(f"Build {number} is gone.")
+        echo(f"Build {number} is gone.")
 
     _run(work)

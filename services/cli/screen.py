@@ -7,9 +7,11 @@ from typing import Any, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from contracts.http.campaigns import CampaignAnswer
 from infra.postgres.standing import Still
+from infra.terminal.printable import one_line, printable
 
 BAR_CELLS = 40
 COLOURS = {"delivered": "green", "failed": "red", "rejected": "red", "expired": "red", "pending": "dim"}
@@ -37,12 +39,12 @@ class Screen:
         self._console = console or Unbreakable(highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """One line, as it is."""
-        self._console.print(text, markup=False)
+        """A text as it is: nothing in it is markup, and nothing in it is for the terminal."""
+        self._console.print(printable(text), markup=False)
 
     def service_line(self, name: str, text: str) -> None:
         """An important line from a service's log."""
-        self._console.print(f"{name:>10} │ {text}", markup=False, style="yellow")
+        self._console.print(f"{name:>10} │ {one_line(text)}", markup=False, style="yellow")
 
     def places(self, places: Mapping[str, str]) -> None:
         """Where everything is."""
@@ -54,10 +56,11 @@ class Screen:
         """What stands still: since when, why, what to do."""
         for still in stills:
             since = f" since {still.since}" if still.since else ""
-            self._console.print(f"{still.service}: {still.reason}{since}. {still.why}", markup=False, style="red")
+            text = one_line(f"{still.service}: {still.reason}{since}. {still.why}")
+            self._console.print(text, markup=False, style="red")
             if still.last_words:
-                self.say(f"  last words: {still.last_words}")
-            self.say(f"  {still.do}")
+                self.say(one_line(f"  last words: {still.last_words}"))
+            self.say(one_line(f"  {still.do}"))
 
     def campaigns(self, campaigns: Iterable[CampaignAnswer]) -> None:
         """A list of campaigns."""
@@ -68,7 +71,8 @@ class Screen:
         table = Table("campaign", "name", "status", "requested", "by status")
         for campaign in campaigns:
             counts = " ".join(f"{status} {count}" for status, count in campaign.counts.items() if count)
-            table.add_row(str(campaign.campaign_id), campaign.name, campaign.status, str(campaign.requested), counts)
+            cells = (str(campaign.campaign_id), campaign.name or "", campaign.status, str(campaign.requested), counts)
+            table.add_row(*(Text(one_line(cell)) for cell in cells))
         self._console.print(table)
 
     def progress(self) -> "Progress":
@@ -99,7 +103,7 @@ class Progress:
         if self._live:
             self._live.update(_bars(campaign), refresh=True)
         else:
-            self._console.print(f"  {campaign_line(campaign)}", markup=False)
+            self._console.print(one_line(f"  {campaign_line(campaign)}"), markup=False)
 
 
 def campaign_line(campaign: CampaignAnswer) -> str:
@@ -109,9 +113,10 @@ def campaign_line(campaign: CampaignAnswer) -> str:
 
 
 def _bars(campaign: CampaignAnswer) -> Table:
-    table = Table(title=f"{campaign.campaign_id}: {campaign.status}", box=None, title_justify="left", show_header=False)
+    title = Text(one_line(f"{campaign.campaign_id}: {campaign.status}"))
+    table = Table(title=title, box=None, title_justify="left", show_header=False)
     for status, count in campaign.counts.items():
         if count:
             cells = max(1, round(BAR_CELLS * count / max(1, campaign.requested)))
-            table.add_row(status, str(count), f"[{COLOURS.get(status, 'cyan')}]{'█' * cells}")
+            table.add_row(Text(one_line(status)), str(count), Text("█" * cells, style=COLOURS.get(status, "cyan")))
     return table

@@ -18,6 +18,7 @@ from infra.process.memory import keep_freed_memory
 from infra.process.settings import Settings, load_settings
 from infra.process.settings_errors import SettingsError
 from infra.process.world import World
+from infra.terminal.echo import echo
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ def checked_settings(needs: Collection[str] = ()) -> Settings:
     try:
         return load_settings(needs)
     except SettingsError as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(SETTINGS_WRONG) from None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.kafka.log import Partition
+from infra.terminal.echo import echo
 from services.cli.actor import Actor
 from services.cli.restore.log import Source, append, kinds, lacking_of_ledger, lacking_of_sinch, moment
 from services.cli.restore.place import APPEND_SECONDS, Apply, Place, Reason, Refused, run
@@ -43,20 +44,20 @@ def ledger(
                 "`heliograph restore log --from ledger`, or they are lost (--force)."
             )
         held = await emptied.contents(place.database)
-        typer.echo(
+        echo(
             f"The ledger holds {held.campaigns:,} campaigns, {held.chunks:,} chunks, {held.offers:,} offers, and what "
             f"{held.opt_outs:,} numbers said about consent. All of it goes, and comes again from the log; what blocks the "
             "account stays."
         )
         if not apply:
-            typer.echo("Nothing was changed. Do it: the same with --apply.")
+            echo("Nothing was changed. Do it: the same with --apply.")
             return
         async with place.appender() as appender:
             await appender.append(place.done("ledger", "log", reason, actor), within=APPEND_SECONDS)
         async with place.database.transaction():
             await emptied.empty(place.database)
             await emptied.begin_at(place.database, lost)
-        typer.echo("Emptied. Start the dispatchers: they send nothing before they have read the log to its end.")
+        echo("Emptied. Start the dispatchers: they send nothing before they have read the log to its end.")
 
     run(work)
 
@@ -78,14 +79,14 @@ def log(
         await emptied.refuse_while_one_lives(place.database)
         lacking = await (lacking_of_ledger(place) if since is None else lacking_of_sinch(place, moment(since)))
         if not lacking:
-            typer.echo("The log lacks nothing of that.")
+            echo("The log lacks nothing of that.")
             return
-        typer.echo(f"The log lacks {len(lacking):,} facts: {kinds(lacking)}.")
+        echo(f"The log lacks {len(lacking):,} facts: {kinds(lacking)}.")
         if not apply:
-            typer.echo("Nothing was changed. Do it: the same with --apply.")
+            echo("Nothing was changed. Do it: the same with --apply.")
             return
         await append(place, lacking, place.done("log", source.value, reason, actor, len(lacking)))
-        typer.echo("Said. Next: `heliograph restore ledger`, then start the dispatchers.")
+        echo("Said. Next: `heliograph restore ledger`, then start the dispatchers.")
 
     run(work)
 

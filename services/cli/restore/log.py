@@ -13,6 +13,7 @@ from infra.sinch.client import SinchClient
 from infra.sinch.outcomes import SinchError
 from infra.sinch.transport import Account, Timeouts
 from infra.sinch.wire.batches import LIST_WINDOW_SECONDS
+from infra.terminal.echo import echo
 from services.cli.restore.place import APPEND_SECONDS, Place, Refused
 from services.dispatcher.clocks import LISTED, WINDOW
 from services.dispatcher.doubt import Rule
@@ -64,7 +65,7 @@ async def lacking_of_sinch(place: Place, since: datetime) -> list[Entry]:
 
 
 def _tell(batches: int) -> None:
-    typer.echo(f"Sinch lists {batches:,} batches of ours.")
+    echo(f"Sinch lists {batches:,} batches of ours.")
 
 
 def _tell_unknown(found: dict[tuple[str, int], list[from_sinch.Found]]) -> None:
@@ -73,9 +74,9 @@ def _tell_unknown(found: dict[tuple[str, int], list[from_sinch.Found]]) -> None:
     for (campaign_id, _), batches in found.items():
         sent[campaign_id] += len({who for batch in batches for who in batch.recipients})
     for campaign_id, recipients in sorted(sent.items())[:SHOWN]:
-        typer.echo(f"  campaign {campaign_id} is not in the log, and {recipients:,} of its recipients were sent to")
+        echo(f"  campaign {campaign_id} is not in the log, and {recipients:,} of its recipients were sent to")
     if sent:
-        typer.echo(
+        echo(
             f"{len(sent)} campaigns are not in the log: they do not go on, and a client that repeats one makes a second."
         )
 

@@ -15,6 +15,7 @@ from infra.kafka.log import Appender, Entry, KafkaConnection, Partition, Scanner
 from infra.postgres.pool import Connection, connect
 from infra.process.settings import Settings
 from infra.process.world import World, iso
+from infra.terminal.echo import echo
 from services.cli.commands import errors_shown, located, prepared
 from services.cli.service import FAILED
 from services.dispatcher.intake import READ
@@ -80,5 +81,5 @@ def run(work: Callable[[Place], Awaitable[None]]) -> None:
         try:
             asyncio.run(main())
         except (Refused, DispatcherLives) as refused:
-            typer.echo(str(refused), err=True)
+            echo(str(refused), err=True)
             raise typer.Exit(FAILED) from None

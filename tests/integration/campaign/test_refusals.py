@@ -63,6 +63,8 @@ async def test_a_body_that_is_no_request(
         ({"recipients": []}, "/recipients", "must not be empty"),
         ({"recipients": ADA}, "/recipients", "must be a list"),
         ({"from": ""}, "/from", "must not be empty"),
+        ({"name": "a\x1b[2J"}, "/name", "must not hold control characters, such as a line break"),
+        ({"from": "Us\n"}, "/from", "must not hold control characters, such as a line break"),
         ({"name": "n" * 201}, "/name", "may have at most 200 characters"),
         ({"from": "Heliograph12"}, "/from",
          "has 12 characters; a name may have 11, as Sinch and the networks take no more"),

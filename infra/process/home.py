@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +13,10 @@ import orjson
 
 RUN_FILE = "run.json"
 LOG_LIMIT_BYTES = 20_000_000
+
+
+def _make() -> str:
+    return secrets.token_urlsafe(32)
 
 
 class AlreadyRunning(Exception):  # noqa: N818  named by what it says
@@ -66,11 +70,11 @@ class Home:
         lock.flush()
         self._lock = lock
 
-    def kept_secret(self, name: str) -> tuple[str, bool]:
+    def kept_secret(self, name: str, make: Callable[[], str] = _make) -> tuple[str, bool]:
         """The secret kept in file `name`, and whether it was made just now."""
         if (found := self.found_secret(name)) is not None:
             return found, False
-        value = secrets.token_urlsafe(32)
+        value = make()
         self._write(name, value.encode())
         return value, True
 

@@ -35,6 +35,7 @@ _OURS = re.compile(  # a ULID without a long run of digits; a UUID of version 7,
 _KEYED = re.compile(r"\+?\d(?:[ ().\-]{0,2}\d){6,14}")
 _IN_ADDRESS = re.compile(r"(://[^\s/:@]*:|[?&](?:token|key|secret|signature)=)[^\s&@\"']+")
 _IN_HEADER = re.compile(r"(?i)\b(bearer\s+|basic\s+)[^\s,;\"']+")
+_API_KEY = re.compile(r"\bhg_[0-9A-Za-z]{6,}")
 _NOT_DIGITS = re.compile(r"\D")
 _LONG = 11  # digits from which on four at each end still hide enough
 
@@ -47,7 +48,7 @@ def mask_phone(digits: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Mask every international number, and the secret part of addresses and headers, in a text.
+    """Mask every international number, made API keys, and the secret part of addresses and headers, in a text.
 
     A gateway does this for every line, hence the cheap looks before the regular expressions (0.5 against 20 µs).
     """
@@ -55,6 +56,8 @@ def mask_text(text: str) -> str:
         text = _INTERNATIONAL.sub(lambda match: "+" + mask_phone(match[1]), text)
     if "://" in text or "=" in text:
         text = _IN_ADDRESS.sub(rf"\g<1>{MASK}", text)
+    if "hg_" in text:
+        text = _API_KEY.sub(f"hg_{MASK}", text)
     lower = text.lower()
     if "bearer" in lower or "basic" in lower:
         text = _IN_HEADER.sub(rf"\g<1>{MASK}", text)

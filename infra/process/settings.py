@@ -61,7 +61,7 @@ class Settings(BaseSettings):
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on. Other than loopback makes API_KEYS mandatory; so does a Sinch account.",
+        description="Address to listen on. Other than loopback makes a key of the API mandatory; so does a Sinch account.",
     )
     port: Port = Field(3000, description="Port of the public API.")
     base_url: Url | None = Field(None, description="Public address of this service, for Sinch's callbacks.")
@@ -77,7 +77,11 @@ class Settings(BaseSettings):
         description="Port of health and metrics beside the published one, which shows neither metrics nor details once there are keys. 0: none.",
     )
 
-    api_keys: Keys = Field((), description="Keys of the API, `name:secret` or secrets, separated by commas.")
+    api_keys: Keys = Field(
+        (),
+        description="Keys of the API that may do everything, `name:secret` or "
+        "secrets of 16 characters or more, by commas. `heliograph keys` makes better ones.",
+    )
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
     sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")
     webhook_basic_auth: Secrets = Field((), description="`user:password` that Sinch's callbacks show, by commas.")
@@ -205,7 +209,7 @@ class Settings(BaseSettings):
         return [value for value in values if len(value) >= MIN_SECRET_LENGTH and value != PUBLIC_TOKEN]
 
 
-MAY_STAND_OPEN = ("API_KEYS", "WEBHOOK_TOKEN")
+MAY_STAND_OPEN = ("WEBHOOK_TOKEN",)
 PAIRS = (
     ("sinch_service_plan_id", "sinch_api_token"),
     ("kafka_ssl_certfile", "kafka_ssl_keyfile"),
@@ -216,8 +220,8 @@ PAIRS = (
 def load_settings(needs: Collection[str] = (), env_file: Path | None = Path(".env")) -> Settings:
     """Read and check all settings. Raises SettingsError, which lists every wrong one.
 
-    `needs` names settings (as in the environment) that must be there; API_KEYS and WEBHOOK_TOKEN only count where open
-    access is not allowed. What the environment says goes before what `env_file` says; `<NAME>_FILE` gives a secret.
+    `needs` names settings (as in the environment) that must be there; WEBHOOK_TOKEN only counts where open access is not
+    allowed. What the environment says goes before what `env_file` says; `<NAME>_FILE` gives a secret.
     """
     secrets, problems = secrets_from_files(env_file)
     try:

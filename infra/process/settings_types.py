@@ -68,7 +68,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _region(value: str) -> str:
+def region_of(value: str) -> str:
+    """A country's two letters in capitals. Raises ValueError for what is none."""
     from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - most processes need no numbering plans
 
     if value.upper() not in SUPPORTED_REGIONS:
@@ -78,7 +79,7 @@ def _region(value: str) -> str:
 
 Url = Annotated[str, BeforeValidator(_url)]
 Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
-Region = Annotated[str, AfterValidator(_region)]
+Region = Annotated[str, AfterValidator(region_of)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
 Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]

@@ -14,6 +14,7 @@ from contracts.http.campaigns import Pages, SendRequest
 from infra.kafka.log import LogError
 from infra.postgres.trouble import PASSES
 from infra.process.world import World, iso
+from services.campaign.access.callers import Caller
 from services.campaign.addresses import Addresses
 from services.campaign.body.pauses import Pauses
 from services.campaign.body.reading import BodyHash, Reading
@@ -58,30 +59,30 @@ class Acceptance:
         self._large = asyncio.Lock()
         """Held for a request with very many recipients: a million of them take some hundred megabytes of memory."""
 
-    async def accept(self, request: SendRequest, actor: str, key: str | None) -> Campaign:
+    async def accept(self, request: SendRequest, caller: Caller, key: str | None) -> Campaign:
         """Return when all of the campaign is in the log. Raises ApiErrors.
 
         With an Idempotency-Key that came before, nothing is sent again: the earlier campaign is returned.
         """
         _check_key(key)
         async with self._large if isinstance(request.recipients, Pages) else nullcontext():
-            campaign = await self._recorded(request, actor, key)
+            campaign = await self._recorded(request, caller, key)
         if not campaign.published:
             await self._publish(campaign)
         return campaign
 
-    async def _recorded(self, request: SendRequest, actor: str, key: str | None) -> Campaign:
+    async def _recorded(self, request: SendRequest, caller: Caller, key: str | None) -> Campaign:
         """The campaign in the outbox, or the earlier one of the same key, which is published."""
         now = self._world.clock.wall()
         options, faults = read_options(request, now)
-        reading = Reading(request, self._default_region, faults, self._world.clock)
+        reading = Reading(request, caller.default_region or self._default_region, faults, self._world.clock)
         body_hash = None if key is None else BodyHash()
         await reading.read(body_hash)
-        repeat = None if key is None or body_hash is None else RepeatKey(actor, key, body_hash.of(request))
+        repeat = None if key is None or body_hash is None else RepeatKey(caller.id, key, body_hash.of(request))
         if repeat is not None and (earlier := await self._outbox.earlier(repeat)) is not None:
             return self._again(earlier, repeat)
         reading.refuse_faults()
-        new = await self._prepare(request, reading.recipients, options, NewBy(actor, now, repeat))
+        new = await self._prepare(request, reading.recipients, options, NewBy(caller.id, now, repeat))
         if not await self._record(new):
             return await self._lost_the_race(new)
         return new.campaign

@@ -7,19 +7,22 @@ from aiohttp import web
 
 from contracts.http.campaigns import BannerAnswer
 from contracts.identity import pseudonym
+from infra.http.application import STANDS_OPEN
 from infra.kafka.connection import KafkaConnection, connection_from
 from infra.kafka.log import Appender
 from infra.kafka.safety import kafka_check
 from infra.postgres.pool import Patience, create_pool
 from infra.postgres.ready import postgres_check
 from infra.postgres.standing import Standing
+from infra.process.access import NoKey
 from infra.process.health import NOTES, readiness_of
 from infra.process.settings import Settings
 from infra.process.world import World
 from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
+from services.campaign.access.key_ring import KeyRing
 from services.campaign.addresses import Addresses
-from services.campaign.auth import require_key
+from services.campaign.auth import guard
 from services.campaign.body.held import Bodies
 from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
@@ -47,7 +50,9 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     """
     assert settings.database_url is not None
     dsn, kafka = settings.database_url.get_secret_value(), connection_from(settings)
-    app.middlewares.extend([measured(world.clock), problem_documents, require_key(settings.api_keys)])
+    ring, may_be_open = KeyRing(dsn, settings.api_keys, world), settings.may_stand_open
+    app[STANDS_OPEN] = lambda: may_be_open and ring.is_empty
+    app.middlewares.extend([measured(world.clock), problem_documents, guard(ring, world.clock, app[STANDS_OPEN])])
     app.router.add_get("/", _banner)
     app.router.add_view("/api/campaigns/send", SendView)
     for path, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES):
@@ -58,8 +63,21 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     checks["kafka"] = kafka_check(kafka, world.clock)
     standing = Standing(dsn)
     app[NOTES] = standing.as_notes
+    app.cleanup_ctx.append(lambda app: _keys(app, ring, world))
     app.cleanup_ctx.append(lambda _: _looking(standing, world))
     app.cleanup_ctx.append(lambda app: _lifetime(app, dsn, kafka, settings, world))
+
+
+async def _keys(app: web.Application, ring: KeyRing, world: World) -> AsyncIterator[None]:
+    """The keys of the API, known before the first request."""
+    await ring.load()
+    if ring.is_empty and not app[STANDS_OPEN]():
+        raise NoKey(
+            "The API has no key, and may not stand open (HOST, BASE_URL, a Sinch account): `heliograph keys create NAME`, or set API_KEYS."
+        )
+    async with world.tasks.running("keys", ring.run()):
+        yield
+    ring.close()
 
 
 async def _looking(standing: Standing, world: World) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from aiohttp_pydantic.oas.typing import r202
 
 from contracts.http.controls import ControlAnswer, ControlRequest
 from contracts.statuses import CAMPAIGN_STATUSES
+from services.campaign.access.scopes import Scope, needs
 from services.campaign.auth import ACTOR
 from services.campaign.control import Word, decision, status_after
 from services.campaign.problems import NoSuchThing
@@ -42,6 +43,7 @@ class ControlView(View):
 class PauseView(ControlView):
     """Pausing."""
 
+    @needs(Scope.SEND)
     async def post(self, campaign_id: UUID, /, body: ControlRequest) -> r202[ControlAnswer]:
         """Stop a campaign until it is resumed.
 
@@ -57,6 +59,7 @@ class PauseView(ControlView):
 class ResumeView(ControlView):
     """Resuming."""
 
+    @needs(Scope.SEND)
     async def post(self, campaign_id: UUID, /, body: ControlRequest) -> r202[ControlAnswer]:
         """Let a paused campaign go on with exactly what is left.
 
@@ -72,6 +75,7 @@ class ResumeView(ControlView):
 class CancelView(ControlView):
     """Cancelling."""
 
+    @needs(Scope.SEND)
     async def post(self, campaign_id: UUID, /, body: ControlRequest) -> r202[ControlAnswer]:
         """Cancel a campaign for good.
 

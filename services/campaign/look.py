@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from contracts.http.campaigns import CampaignAnswer, CampaignPage, MessagePage
 from contracts.statuses import CAMPAIGN_STATUSES, STATUSES
 from services.campaign import cursors
+from services.campaign.access.scopes import Scope, needs
 from services.campaign.answers import campaign_answer, message_answer
 from services.campaign.faults import one_of
 from services.campaign.problems import NoSuchThing
@@ -29,6 +30,7 @@ MESSAGES_A_PAGE = 100
 class CampaignsView(View):
     """All campaigns."""
 
+    @needs(Scope.READ)
     async def get(
         self, status: CampaignStatus | None = None, limit: Limit = CAMPAIGNS_A_PAGE, cursor: str | None = None
     ) -> r200[CampaignPage]:
@@ -49,6 +51,7 @@ class CampaignsView(View):
 class CampaignView(View):
     """One campaign."""
 
+    @needs(Scope.READ)
     async def get(self, campaign_id: UUID, /) -> r200[CampaignAnswer]:
         """Show a campaign and how many of its messages stand where.
 
@@ -62,6 +65,7 @@ class CampaignView(View):
 class MessagesView(View):
     """A campaign's messages."""
 
+    @needs(Scope.READ)
     async def get(
         self,
         campaign_id: UUID,

@@ -13,6 +13,8 @@ from contracts.http.problems import Fault
 from infra.kafka.log import Entry
 from infra.process.masking import mask_phone
 from infra.process.world import iso
+from services.campaign.access.callers import CALLER
+from services.campaign.access.scopes import Scope, needs
 from services.campaign.auth import ACTOR
 from services.campaign.phones import NotAPhone, digits_of
 from services.campaign.problems import CorrectTheRequest
@@ -28,6 +30,7 @@ UNKNOWN = "Nothing is known of this number, so it may be sent to."
 class OptOutView(View):
     """One number."""
 
+    @needs(Scope.SEND)
     async def put(self, phone: str, /) -> r202[OptOutAnswer]:
         """Opt a number out: no campaign sends to it any more.
 
@@ -39,6 +42,7 @@ class OptOutView(View):
         await self._say(RecipientOptedOut, digits, now)
         return _answer(OUT, digits, now, 202)
 
+    @needs(Scope.ADMIN)
     async def delete(self, phone: str, /) -> r202[OptOutAnswer]:
         """Opt a number in again.
 
@@ -50,6 +54,7 @@ class OptOutView(View):
         await self._say(RecipientOptedIn, digits, self.service.world.clock.wall())
         return _answer(IN, digits, None, 202)
 
+    @needs(Scope.READ)
     async def get(self, phone: str, /) -> r200[OptOutAnswer]:
         """Show whether a number has opted out, by whatever way: here, by a reply, by an operator's delivery code.
 
@@ -65,7 +70,7 @@ class OptOutView(View):
 
     def _digits(self, phone: str) -> str:
         try:
-            return digits_of(phone, self.service.default_region)
+            return digits_of(phone, self.request[CALLER].default_region or self.service.default_region)
         except NotAPhone as error:
             fault = Fault(pointer="phone", value=phone, detail=str(error))
             raise CorrectTheRequest(f"This is not a phone number: it {error}.", errors=[fault]) from None

@@ -6,8 +6,9 @@ from aiohttp_pydantic.oas.typing import r202
 
 from contracts.http.campaigns import SendAnswer, SendRequest
 from infra.process import metrics
+from services.campaign.access.callers import CALLER
+from services.campaign.access.scopes import Scope, needs
 from services.campaign.answers import send_answer
-from services.campaign.auth import ACTOR
 from services.campaign.options import notes_of
 from services.campaign.prefer import wanted_wait
 from services.campaign.reads import BatchState
@@ -20,6 +21,7 @@ POLL_SECONDS = 0.1  # between looks at the tables while a client waits
 class SendView(View):
     """Sending at once."""
 
+    @needs(Scope.SEND)
     async def post(
         self, body: SendRequest, *, idempotency_key: str | None = None, prefer: str | None = None
     ) -> r202[SendAnswer]:
@@ -32,7 +34,7 @@ class SendView(View):
         Status Codes:
             202: The campaign is accepted and will be sent.
         """
-        campaign = await self.service.acceptance.accept(body, self.request[ACTOR], idempotency_key)
+        campaign = await self.service.acceptance.accept(body, self.request[CALLER], idempotency_key)
         metrics.CAMPAIGNS_ACCEPTED.inc()
         metrics.RECIPIENTS_REQUESTED.inc(campaign.recipients)
         headers: dict[str, str] = {}

@@ -158,6 +158,14 @@ def restore(context: typer.Context) -> None:
     restoring(context.args, prog_name="heliograph restore")
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def keys(context: typer.Context) -> None:
+    """The keys of the API: create, list, revoke. `keys create --help` shows what a key may be limited to."""
+    from services.cli.keys.commands import app as keys_of_api
+
+    keys_of_api(context.args, prog_name="heliograph keys")
+
+
 @app.command()
 def explain(
     campaign: Annotated[str, typer.Argument(help="A campaign's id.")],

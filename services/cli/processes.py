@@ -18,14 +18,14 @@ def http() -> None:
     from services.campaign.app import setup as campaign
     from services.webhook_gateway.app import setup as webhook_gateway
 
-    serve("http", http_work(campaign, webhook_gateway), (*SERVERS, "API_KEYS", "PRIVACY_KEY", "WEBHOOK_TOKEN"))
+    serve("http", http_work(campaign, webhook_gateway), (*SERVERS, "PRIVACY_KEY", "WEBHOOK_TOKEN"))
 
 
 def campaign() -> None:
     """Campaign API on PORT."""
     from services.campaign.app import setup
 
-    serve("campaign", http_work(setup), (*SERVERS, "API_KEYS", "PRIVACY_KEY"))
+    serve("campaign", http_work(setup), (*SERVERS, "PRIVACY_KEY"))
 
 
 def webhook_gateway(processes: int = 1, *, reuse_port: bool = False) -> None:

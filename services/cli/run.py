@@ -6,7 +6,7 @@ Started in this order: PostgreSQL and Kafka, tables and topics, services; stoppe
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from enum import Enum
 from io import TextIOWrapper
@@ -17,12 +17,15 @@ from pydantic import SecretStr
 
 from infra.kafka.access.rights import OPERATOR
 from infra.kafka.provision import Provisioned
+from infra.postgres.pool import connect as connect_database
+from infra.process.access import make_key
 from infra.process.gone import wait_gone
 from infra.process.home import Home, RunInfo
 from infra.process.masking import mask_text
 from infra.process.settings import Settings
 from infra.process.supervisor import Supervisor
 from infra.process.world import World
+from services.campaign.access.key_store import KeyStore
 from services.cli.api import Api, connect
 from services.cli.builders import keep_builds
 from services.cli.commands import errors_shown, prepared
@@ -114,6 +117,7 @@ class Running:
         shared = self._keys()
         fleet = plan(self._settings, self._home, shared)  # early: a taken port is known before anything starts
         await self._start_parts()
+        shared |= await self._key_beside_made_ones(shared)
         fleet = plan(self._settings, self._home, shared, self._own())
         await self._start_services(fleet)
         self._announce(fleet)
@@ -137,12 +141,30 @@ class Running:
         if self._settings.privacy_key is None:
             shared["PRIVACY_KEY"] = self._home.kept_secret("privacy_key")[0]
         if not self._settings.api_keys and not self._settings.may_stand_open:
-            shared["API_KEYS"], new = self._home.kept_secret("api_key")
-            shown = f": {shared['API_KEYS']}" if new else ""
             why = "A Sinch account is set" if self._settings.has_real_account else "The API can be reached from outside"
-            self._screen.say(f"{why}, so the API needs a key{shown}")
-            self._screen.say(f"  (kept in {self._home.path / 'api_key'}; shown this once)")
+            shared |= self._own_key(f"{why}, so the API needs a key")
         return shared | self._webhook_token()
+
+    def _own_key(self, why: str) -> dict[str, str]:
+        """A key of this run's own, for the demo and the command line too."""
+        key, new = self._home.kept_secret("api_key", make_key)
+        self._screen.say(f"{why}{f': {key}' if new else ''}")
+        self._screen.say(f"  (kept in {self._home.path / 'api_key'}; shown this once)")
+        return {"API_KEYS": key}
+
+    async def _key_beside_made_ones(self, shared: Mapping[str, str]) -> dict[str, str]:
+        """Where `heliograph keys` has made keys the API does not stand open, and we need one like everybody."""
+        needless = self._settings.api_keys or "API_KEYS" in shared
+        if needless or not await self._parts.undisturbed(self._keys_were_made):
+            return {}
+        return self._own_key("Keys were made for this API, so this run has one too")
+
+    async def _keys_were_made(self) -> bool:
+        connection = await connect_database(self._parts.postgres, "run")
+        try:
+            return bool(await KeyStore(connection).listed())
+        finally:
+            await connection.close()
 
     def _webhook_token(self) -> dict[str, str]:
         """The token of callbacks, where one is needed and none is set; the dispatcher puts it into their address."""

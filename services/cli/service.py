@@ -12,6 +12,7 @@ import typer
 import uvloop
 
 from infra.postgres.sessions import NoSession, require_sessions
+from infra.process.access import NoKey
 from infra.process.crash_points import VARIABLE, crash_points
 from infra.process.logs import configure_logging
 from infra.process.memory import keep_freed_memory
@@ -40,7 +41,8 @@ def checked_settings(needs: Collection[str] = ()) -> Settings:
 def serve(name: str, work: Work, needs: Collection[str] = SERVERS) -> None:
     """Run `work` as the process `name` until SIGTERM or SIGINT: exit code 0 then, 1 when it or a task of its fails.
 
-    Exit code 2, as for any wrong setting, when a pooler stands before PostgreSQL that does not keep sessions.
+    Exit code 2, as for any wrong setting, when a pooler stands before PostgreSQL that does not keep sessions, or an API
+    that can be reached from outside has no key.
     """
     settings = checked_settings(needs)
     configure_logging(
@@ -70,7 +72,7 @@ async def _until_stopped(name: str, work: Work, settings: Settings, needs: Colle
     if stopped.is_set():
         return 0
     why = await world.tasks.wait_failed() if world.tasks.any_failed else None
-    return SETTINGS_WRONG if isinstance(why, NoSession) else FAILED
+    return SETTINGS_WRONG if isinstance(why, NoSession | NoKey) else FAILED
 
 
 async def _work(work: Work, settings: Settings, world: World, needs: Collection[str]) -> None:

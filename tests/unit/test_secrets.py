@@ -24,6 +24,7 @@ FORMS = {
     "a Stripe key": r"\b[rs]k_live_[A-Za-z0-9]{20,}",
     "an npm or PyPI token": r"\b(?:npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,})",
     "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    "a key of our API": r"\bhg_[0-9A-Za-z]{49}\b",
     "a Sinch token": r"(?i)sinch_(?:api_token|webhook_secret)\s*[=:]\s*[\"']?(?:[0-9a-f]{32}|[A-Za-z0-9+/_-]{40,})",
     "a password in an address": r"\b[a-z][a-z0-9+]*://[^\s:/@\"'`{}<>$]+:(?!password|secret|heliograph|postgres|x@|p@|pw@)[^\s:/@\"'`{}<>$]{12,}@",
 }

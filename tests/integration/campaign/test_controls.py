@@ -69,7 +69,7 @@ async def test_decisions_go_on_from_what_the_log_has(start: Start, kafka: KafkaC
 
 async def test_who_and_why_are_in_the_log(start: Start, kafka: KafkaConnection) -> None:
     """The key's id, and the reason that the client gave."""
-    client, key = await start(api_keys="ops:letmein-letmein"), {"X-API-Key": "letmein-letmein"}
+    client, key = await start(api_keys="ops:letmein-letmein-1"), {"X-API-Key": "letmein-letmein-1"}
     campaign_id = (await (await client.post(SEND, json=HELLO, headers=key)).json())["campaign_id"]
     answer = await client.post(f"/api/campaigns/{campaign_id}/pause", json={"reason": "wrong price"}, headers=key)
     body = await answer.json()

@@ -8,16 +8,16 @@ from infra.postgres.pool import Pool
 from tests.integration.campaign.conftest import HELLO, SEND, Client, Start
 from tests.integration.campaign.test_refusals import check_problem
 
-SETTINGS = {"api_keys": "web:open-sesame,old-secret"}
+SETTINGS = {"api_keys": "web:open-sesame-forty,an-old-secret-too"}
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Authorization": "Bearer open-sesame"},
-        {"Authorization": "bearer  open-sesame"},
-        {"X-API-Key": "open-sesame"},
-        {"X-API-Key": "old-secret"},
+        {"Authorization": "Bearer open-sesame-forty"},
+        {"Authorization": "bearer  open-sesame-forty"},
+        {"X-API-Key": "open-sesame-forty"},
+        {"X-API-Key": "an-old-secret-too"},
     ],
 )
 async def test_a_key_opens(standing: Client, headers: dict[str, str]) -> None:
@@ -31,10 +31,10 @@ async def test_a_key_opens(standing: Client, headers: dict[str, str]) -> None:
         {},
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer wrong"},
-        {"Authorization": "Basic open-sesame"},
+        {"Authorization": "Basic open-sesame-forty"},
         {"X-API-Key": ""},
-        {"X-API-Key": "open-sesam\u00e9"},
-        {"X-API-Key": "web:open-sesame"},
+        {"X-API-Key": "open-sesame-fort\u00e9"},
+        {"X-API-Key": "web:open-sesame-forty"},
     ],
 )
 async def test_without_a_key_nothing_opens(standing: Client, headers: dict[str, str]) -> None:
@@ -60,5 +60,5 @@ async def test_the_published_port_tells_nothing_of_the_inside(standing: Client) 
 async def test_the_actor_is_the_keys_name(start: Start, pool: Pool) -> None:
     """Who asked is recorded by the key's name, never by its secret."""
     client = await start(**SETTINGS)
-    await client.post(SEND, json=HELLO, headers={"X-API-Key": "open-sesame"})
+    await client.post(SEND, json=HELLO, headers={"X-API-Key": "open-sesame-forty"})
     assert await pool.fetchval("select actor from campaign.campaigns") == "web"

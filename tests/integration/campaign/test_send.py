@@ -73,8 +73,9 @@ async def test_names_are_kept_out_of_the_log(client: Client, pool: Pool, logged:
 
 async def test_with_a_base_url_the_status_url_is_absolute(start: Start) -> None:
     """BASE_URL says how clients reach us."""
-    client = await start(base_url="https://sms.example.com")
-    body = await (await client.post(SEND, json=HELLO)).json()
+    client = await start(base_url="https://sms.example.com", api_keys="web:open-sesame-forty")
+    answer = await client.post(SEND, json=HELLO, headers={"X-API-Key": "open-sesame-forty"})
+    body = await answer.json()
     assert body["status_url"] == f"https://sms.example.com/api/campaigns/{body['campaign_id']}"
 
 

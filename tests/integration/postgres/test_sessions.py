@@ -19,7 +19,7 @@ from tests.integration.postgres.bouncers import needs_pgbouncer, pgbouncer
 WRONG = 2
 ENVIRONMENT = {
     "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}", "PRIVACY_KEY": "k" * 16, "WEBHOOK_TOKEN": "t" * 16,
-    "API_KEYS": "k" * 16, "SINCH_SERVICE_PLAN_ID": "plan", "SINCH_API_TOKEN": "t" * 16, "LOG_FORMAT": "console",
+    "API_KEYS": "sixteen-or-more-letters", "SINCH_SERVICE_PLAN_ID": "plan", "SINCH_API_TOKEN": "t" * 16, "LOG_FORMAT": "console",
 }  # fmt: skip
 
 

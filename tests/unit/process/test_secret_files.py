@@ -45,7 +45,7 @@ def test_every_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_file_may_hold_several_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A list is separated by commas in a file as well, for rotation."""
-    monkeypatch.setenv("API_KEYS_FILE", _file(tmp_path, "shop:one-secret,crm:another-secret"))
+    monkeypatch.setenv("API_KEYS_FILE", _file(tmp_path, "shop:one-secret-of-mine,crm:another-secret-of-mine"))
     assert [key.id for key in load_settings(env_file=None).api_keys] == ["shop", "crm"]
 
 

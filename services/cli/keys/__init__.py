@@ -1,0 +1,1 @@
+"""`heliograph keys`: the keys of the API."""

@@ -1,6 +1,13 @@
 """Free and taken TCP ports."""
 
 import socket
+from collections import deque
+
+HELD = 64
+_held: deque[socket.socket] = deque(maxlen=HELD)
+"""Bound and never listening: the system gives such a port to nobody who asks for any, and a server that asks for this one
+(with SO_REUSEADDR, as servers do) gets it.
+"""
 
 
 class PortTaken(Exception):  # noqa: N818  named by what it says
@@ -8,11 +15,13 @@ class PortTaken(Exception):  # noqa: N818  named by what it says
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that the system gives to nobody else until this process has asked for 64 more."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind((host, 0))
+    _held.append(probe)
+    port: int = probe.getsockname()[1]
+    return port
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

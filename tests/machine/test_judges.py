@@ -27,6 +27,7 @@ async def played(play: Play) -> Faults:
     play.ask([2], retries=(), expires=None)
     await play.moment()
     play.decide(CampaignCancelled, "01930000-0000-7000-8000-000000000002")
+    await until(lambda: not play.sinch.answers, "the second chunk was refused, by the answer meant for it", within=30)
     await play.clock.jump(play.connection, 12.0)
     await until(lambda: play.sinch.asked > 0, "Sinch is asked for the one that was not heard", within=30)
     for _ in range(20):

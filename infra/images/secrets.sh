@@ -18,6 +18,21 @@ made() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }  # 192 bits
 
 put postgres_password "${POSTGRES_PASSWORD:-$(made)}"
 put database_url "${DATABASE_URL:-postgresql://heliograph:$(cat "$directory/postgres_password")@postgres:5432/heliograph}"
+for role in campaign dispatcher projector reader replay; do  # of PostgreSQL: `migrate` makes them
+    put "database_url_$role" "postgresql://heliograph_$role:$(made)@postgres:5432/heliograph"
+done
+for user in admin campaign webhook_gateway dispatcher projector replay operator; do  # of Kafka: `topics` makes them
+    put "kafka_password_$user" "$(made)"
+done
+admin="$(cat "$directory/kafka_password_admin")"
+plain="org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" password=\"$admin\" user_admin=\"$admin\";"
+put kafka_jaas "clients.KafkaServer {
+    org.apache.kafka.common.security.scram.ScramLoginModule required;
+    $plain
+};
+controller.KafkaServer {
+    $plain
+};"
 put api_keys "${API_KEYS:-operator:$(made)}"
 put privacy_key "${PRIVACY_KEY:-$(made)}"
 put webhook_token "${WEBHOOK_TOKEN:-$(made)}"

@@ -103,19 +103,29 @@ def audit(context: typer.Context) -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to the newest schema. Needs DATABASE_URL, or a running `heliograph run`."""
-    from services.cli.commands import migrate_database
+def migrate(
+    roles: Annotated[
+        Path | None,
+        typer.Option(help="Make the roles of services too, from files database_url_SERVICE in this directory."),
+    ] = None,
+) -> None:
+    """Bring the database to the newest schema. Needs its owner's DATABASE_URL, or a running `heliograph run`."""
+    from services.cli.preparing import migrate_database
 
-    asyncio.run(migrate_database())
+    asyncio.run(migrate_database(roles))
 
 
 @app.command()
-def topics() -> None:
+def topics(
+    users: Annotated[
+        Path | None,
+        typer.Option(help="Make Kafka's users and their rights too, from files kafka_password_USER in this directory."),
+    ] = None,
+) -> None:
     """Create missing topics and report how others differ. Needs Kafka's address, or a running `heliograph run`."""
-    from services.cli.commands import provision_topics
+    from services.cli.preparing import provision_topics
 
-    asyncio.run(provision_topics())
+    asyncio.run(provision_topics(users))
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -8,13 +8,11 @@ import asyncpg
 import typer
 from pydantic import SecretStr
 
-from infra.kafka.connection import KafkaConnection, connection_from
+from infra.kafka.connection import KafkaConnection
 from infra.kafka.errors import EmbeddedError, LogError
 from infra.postgres.embedded import PostgresFailed
 from infra.postgres.migrations import MigrationRefused
-from infra.postgres.migrations import migrate as apply_migrations
 from infra.postgres.rootless import CannotDropPrivileges
-from infra.postgres.sessions import NoSession, require_sessions
 from infra.postgres.standing import Still, standing_still
 from infra.postgres.trouble import FAILURES
 from infra.process.children import Killed
@@ -26,9 +24,8 @@ from infra.process.supervisor import ProgramFailed
 from infra.terminal.echo import echo
 from services.cli.api import Api, ApiRefused, connect
 from services.cli.dead_letters import LetterUnknown
-from services.cli.provision import PRODUCTION_REPLICATION, make_topics
 from services.cli.screen import Screen, campaign_line
-from services.cli.service import FAILED, SETTINGS_WRONG, checked_settings
+from services.cli.service import FAILED, checked_settings
 
 LOOK_SECONDS = 2.0
 FOR_PEOPLE = (
@@ -92,35 +89,6 @@ async def _stills(settings: Settings, client: Api, api: str | None) -> list[Stil
             finally:
                 await connection.close(timeout=LOOK_SECONDS)
     return await client.standing_still()
-
-
-async def migrate_database() -> None:
-    """`heliograph migrate`."""
-    settings = located(prepared())
-    assert settings.database_url is not None
-    dsn = settings.database_url.get_secret_value()
-    with errors_shown():
-        try:
-            await require_sessions(dsn)
-        except NoSession as error:
-            echo(str(error), err=True)
-            raise typer.Exit(SETTINGS_WRONG) from None
-        applied = await apply_migrations(dsn)
-    Screen().say("".join(f"applied {migration}\n" for migration in applied) + "The database is up to date.")
-
-
-async def provision_topics() -> None:
-    """`heliograph topics`. Exit code 1 when a topic is not as it should be."""
-    given = prepared()
-    settings = located(given)
-    with errors_shown():
-        usual = 1 if given.kafka_bootstrap_servers is None else PRODUCTION_REPLICATION
-        outcome = await make_topics(connection_from(settings), settings.kafka_replication or usual)
-    for line in (*(f"created {name}" for name in outcome.created), *outcome.drift):
-        Screen().say(line)
-    if outcome.drift:
-        raise typer.Exit(FAILED)
-    Screen().say("Every topic is as it should be.")
 
 
 def located(settings: Settings, needs: Collection[str] = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")) -> Settings:

@@ -9,6 +9,6 @@ env | while IFS='=' read -r name value; do
         KAFKA_*) key="${name#KAFKA_}"; key="${key,,}"; echo "${key//_/.}=$value" ;;
     esac
 done > "$properties"
-run=(java ${KAFKA_HEAP_OPTS:--Xmx1G} -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '/opt/kafka/libs/*')
+run=(java ${KAFKA_HEAP_OPTS:--Xmx1G} ${KAFKA_OPTS:-} -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '/opt/kafka/libs/*')
 "${run[@]}" kafka.tools.StorageTool format --ignore-formatted -t "${CLUSTER_ID:-5L6g3nShT-eMCtK--X86sw}" -c "$properties"
 exec "${run[@]}" kafka.Kafka "$properties"

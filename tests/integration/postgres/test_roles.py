@@ -1,7 +1,10 @@
 """A role a service: what it does not need it cannot do, tried on a real PostgreSQL (FAULTS I6)."""
 
 import asyncio
+import os
 import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -230,6 +233,34 @@ async def test_without_roles_everything_stays_as_it_was(database: str) -> None:
     finally:
         await connection.close()
     assert given == 0
+
+
+async def _migrate(owner: str, roles: Path) -> tuple[int | None, str]:
+    """`heliograph migrate --roles`, as the service `migrate` of docker-compose.yml runs it."""
+    environment = {**os.environ, "DATABASE_URL": owner, "HELIOGRAPH_HOME": str(roles)}
+    argv = (sys.executable, "-m", "services.cli", "migrate", "--roles", str(roles))
+    process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, env=environment, stdout=PIPE, stderr=STDOUT)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, said.decode()
+
+
+async def test_migrate_makes_roles_from_their_secrets(owned: str, tmp_path: Path) -> None:
+    """Each file database_url_SERVICE becomes a role that enters by it; one that names another role is refused."""
+    dsn = dsn_of(owned, "replay", "from a file: ü/@")
+    (tmp_path / "database_url_replay").write_text(dsn + "\n")
+    code, said = await _migrate(owned, tmp_path)
+    assert (code, "The roles of replay have their rights" in said) == (0, True), said
+    assert await _try(dsn, "select * from live.messages") == ""
+    (tmp_path / "database_url_reader").write_text(owned)
+    code, said = await _migrate(owned, tmp_path)
+    assert (code, "database_url_reader must be like postgresql://" in said) == (1, True), said
+    await make_roles(owned, PASSWORDS)
+
+
+async def test_a_directory_without_roles_is_refused(owned: str, tmp_path: Path) -> None:
+    """A wrong directory is said, not passed over."""
+    code, said = await _migrate(owned, tmp_path)
+    assert (code, "has no file database_url_…" in said) == (1, True), said
 
 
 NAMED = re.compile(

@@ -24,6 +24,7 @@ from services.campaign.access.key_ring import KeyRing
 from services.campaign.addresses import Addresses
 from services.campaign.auth import Guard
 from services.campaign.body.held import Bodies
+from services.campaign.cursors import NumberCursors
 from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
 from services.campaign.measured import measured
@@ -103,6 +104,7 @@ async def _lifetime(
             decisions=Decisions(pool),
             voice=Voice(publisher.appender),
             pseudonym=lambda number: pseudonym(number, privacy_key),
+            cursors=NumberCursors(privacy_key),
             addresses=addresses,
             world=world,
             max_body_bytes=settings.max_body_bytes,

@@ -80,11 +80,11 @@ class MessagesView(View):
         Status Codes:
             200: One page.
         """
-        after = cursors.read_number(cursor)
+        after = self.service.cursors.read(campaign_id, cursor)
         campaign = await _known(self, campaign_id)
         found = await self.service.reads.messages(campaign_id, after, status, limit + 1)
         page = found[:limit]
-        more = cursors.write(page[-1].recipient) if len(found) > limit else None
+        more = self.service.cursors.write(campaign_id, page[-1].recipient) if len(found) > limit else None
         answers = [message_answer(str(campaign_id), state) for state in page]
         return json_answer(MessagePage(messages=answers, projected=campaign.projected, next_cursor=more))
 

@@ -93,6 +93,9 @@ def _finish(operation: dict[str, Any], errors: dict[HTTPStatus, str]) -> None:
     summary, _, description = operation.get("description", "").partition("\n")
     operation["summary"], operation["description"] = summary, description.strip()
     operation["security"] = [{name: []} for name in SECURITY] + [{}]
+    if isinstance(body := operation.get("requestBody"), dict):
+        schema = next(iter(body["content"].values()))["schema"]
+        body["required"] = bool(schema.get("required"))
     for parameter in operation.get("parameters", ()):
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
     for status, words in sorted((ALWAYS | errors).items()):

@@ -21,6 +21,7 @@ CampaignStatus = Annotated[
     str, AfterValidator(one_of(CAMPAIGN_STATUSES)), Field(json_schema_extra={"enum": [*CAMPAIGN_STATUSES]})
 ]
 MessageStatus = Annotated[str, AfterValidator(one_of(STATUSES)), Field(json_schema_extra={"enum": [*STATUSES]})]
+Cursor = Annotated[str, Field(json_schema_extra={"format": "cursor"}, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 
 CAMPAIGNS_A_PAGE = 50
@@ -32,7 +33,7 @@ class CampaignsView(View):
 
     @needs(Scope.READ)
     async def get(
-        self, status: CampaignStatus | None = None, limit: Limit = CAMPAIGNS_A_PAGE, cursor: str | None = None
+        self, status: CampaignStatus | None = None, limit: Limit = CAMPAIGNS_A_PAGE, cursor: Cursor | None = None
     ) -> r200[CampaignPage]:
         """List campaigns, the newest first.
 
@@ -72,7 +73,7 @@ class MessagesView(View):
         /,
         status: MessageStatus | None = None,
         limit: Limit = MESSAGES_A_PAGE,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> r200[MessagePage]:
         """List a campaign's messages by number, each with its status in plain words.
 

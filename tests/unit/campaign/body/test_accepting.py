@@ -12,6 +12,7 @@ import pytest
 from contracts.http.campaigns import SendRequest
 from infra.process.world import World
 from services.campaign.accept import Acceptance
+from services.campaign.access.callers import ANONYMOUS
 from services.campaign.addresses import Addresses
 from services.campaign.body.long_array import read_long
 from services.campaign.body.parsing import parse
@@ -66,7 +67,7 @@ async def accept(raw: bytes, kept: Kept, key: str | None = None, *, in_pages: bo
     world = World()
     value = await read_long(bytearray(raw), world.clock) if in_pages else parse(raw)
     acceptance = Acceptance(cast("Outbox", kept), cast("Publisher", kept), Addresses(None), world)
-    return await acceptance.accept(SendRequest.model_validate(value), "me", key)
+    return await acceptance.accept(SendRequest.model_validate(value), ANONYMOUS, key)
 
 
 WRONG: dict[str, Callable[[int], Any]] = {

@@ -85,6 +85,8 @@ def specification(app: web.Application) -> dict[str, Any]:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             _finish(operation, ERRORS.get((path, method), {}))
+            if "requestBody" in operation:
+                _say_whether_needed(operation["requestBody"], spec["components"]["schemas"])
     return spec
 
 
@@ -93,9 +95,6 @@ def _finish(operation: dict[str, Any], errors: dict[HTTPStatus, str]) -> None:
     summary, _, description = operation.get("description", "").partition("\n")
     operation["summary"], operation["description"] = summary, description.strip()
     operation["security"] = [{name: []} for name in SECURITY] + [{}]
-    if isinstance(body := operation.get("requestBody"), dict):
-        schema = next(iter(body["content"].values()))["schema"]
-        body["required"] = bool(schema.get("required"))
     for parameter in operation.get("parameters", ()):
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
     for status, words in sorted((ALWAYS | errors).items()):
@@ -104,6 +103,14 @@ def _finish(operation: dict[str, Any], errors: dict[HTTPStatus, str]) -> None:
             "description": words,
             "content": {CONTENT_TYPE: {"schema": schema}},
         }
+
+
+def _say_whether_needed(body: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body is needed when one of its fields is (services/campaign/views.py)."""
+    (content,) = body["content"].values()
+    schema = content["schema"]
+    schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    body["required"] = bool(schema.get("required"))
 
 
 async def _specification(request: web.Request) -> web.Response:

@@ -1,9 +1,10 @@
 """A request of very many recipients, from its bytes to the campaign or its refusal: nobody else waits long for it."""
 
 import asyncio
+import gc
 import hashlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import orjson
@@ -22,6 +23,15 @@ from services.campaign.store import Campaign, NewCampaign, Outbox, RepeatKey
 
 LONGEST_HOLD = 0.05  # seconds of the processor's time
 MANY = 150_000
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> Iterator[None]:
+    """What stands in memory before is not looked at by the garbage collector, as in a service (services/cli/service.py)."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Kept:

@@ -36,6 +36,7 @@ check: $(VENV)/.dev  ## Lint, format, types, layers, contracts, migrations, docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/unit/contracts tests/unit/test_docs.py tests/unit/test_dependencies.py \
 	  tests/unit/test_secrets.py tests/integration/postgres/test_migrations.py
+	$(BIN)/python -m tests.gates.sql
 	$(BIN)/python -m tests.gates.compose
 	$(BIN)/python -m tests.gates.audit requirements.lock requirements-dev.lock
 

@@ -14,6 +14,7 @@ from infra.kafka.connection import KafkaConnection
 from infra.process.settings import Settings
 from infra.process.world import World
 from infra.sinch.simulator.app import PLAN, create_app
+from infra.sinch.simulator.http_input import body_bytes
 from infra.sinch.simulator.server import RunningSimulator
 from infra.sinch.wire.errors import encode_error
 from services.projector.app import run as project
@@ -38,7 +39,7 @@ async def serve_sinch(cursed: AbstractSet[str], world: World) -> AsyncIterator[R
     async def curse(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what is cursed."""
         is_offer = request.method == "POST" and request.path.endswith("/batches")
-        if cursed and is_offer and not cursed.isdisjoint(_to.decode(await request.read()).to):
+        if cursed and is_offer and not cursed.isdisjoint(_to.decode(await body_bytes(request)).to):
             body = encode_error("syntax_constraint_violation", "Something in here is not acceptable.")
             return web.Response(status=BAD_REQUEST, body=body, content_type="application/json")
         return await handler(request)

@@ -1,22 +1,15 @@
 """A streaming replica is promoted while the primary is gone: of two hosts in the address, the one that takes changes is meant."""
 
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from infra.postgres.embedded import EmbeddedPostgres, binary
-from infra.postgres.migrations import migrate
 from infra.postgres.pool import create_pool
 from infra.postgres.ready import postgres_check
-from infra.postgres.rootless import hand_over, unprivileged
 from infra.postgres.trouble import passes
-from infra.process.children import start_child
 from infra.process.health import NotReady
-from infra.process.ports import free_port
-from infra.process.settings import Settings
+from tests.integration.postgres.replicas import Pair, primary_and_standby
 from tests.places import administer
 from tests.waiting import until
 
@@ -26,52 +19,18 @@ WRITE = "UPDATE heliograph.tried SET tried_at = now()"
 
 
 @pytest.fixture
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[EmbeddedPostgres, str, str]]:
-    """A migrated primary that may be harmed, its DSN, and that of a replica which streams from it."""
-    homes = [Path(tmp_path_factory.mktemp(name)) for name in ("primary", "standby")]
-    primary, standby = (EmbeddedPostgres(home, free_port(), durable=False) for home in homes)
-    first = await primary.start()
-    await migrate(first)
-    await _replica(first, homes[0], homes[1])
-    second = await standby.start()
-    yield primary, first, second
-    await standby.stop()
-    await primary.stop()
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+    """A primary that may be harmed, and a replica which streams from it."""
+    async with primary_and_standby(tmp_path_factory) as pair:
+        yield pair
 
 
-async def _replica(dsn: str, of: Path, home: Path) -> None:
-    """A base backup with what makes it a standby, in the place of an embedded server's data."""
-    data = home / "postgres" / "data"
-    data.mkdir(parents=True, mode=0o700)
-    hand_over(data)
-    shutil.copy(of / "postgres" / "password", home / "postgres" / "password")
-    argv = [
-        str(binary("pg_basebackup")),
-        "--dbname",
-        dsn,
-        "--pgdata",
-        str(data),
-        "--write-recovery-conf",
-        "--checkpoint=fast",
-    ]
-    child = await start_child(unprivileged(argv, "KILL"), name="pg_basebackup", cwd=data, output=home / "backup.log")
-    assert await child.wait() == 0, (home / "backup.log").read_text()
-
-
-async def test_the_promoted_standby_is_used(servers: tuple[EmbeddedPostgres, str, str]) -> None:
+async def test_the_promoted_standby_is_used(servers: Pair) -> None:
     """Whichever host is named first: refused in words while it is a standby, written to as soon as it is promoted."""
-    primary, first, second = servers
+    primary, second = servers.primary, servers.second
     with pytest.raises(NotReady, match="read-only: a standby"):
         await postgres_check(second)()
-    one, two = urlsplit(first), urlsplit(second)
-    places = f"{two.hostname}:{two.port},{one.hostname}:{one.port}"
-    values = {
-        "_env_file": None,
-        "database_url": one._replace(netloc=f"{one.username}:{one.password}@{places}").geturl(),
-    }
-    given = Settings.model_validate(values).database_url
-    assert given is not None
-    both = given.get_secret_value()
+    both, port = servers.both(), urlsplit(second).port
     await postgres_check(both)()
     async with await create_pool(both, "test") as pool:
         assert await pool.execute(WRITE) == "UPDATE 1"
@@ -81,7 +40,7 @@ async def test_the_promoted_standby_is_used(servers: tuple[EmbeddedPostgres, str
         assert passes(refused.value)
         await administer(second, "SELECT pg_promote()")
         await until(lambda: _written(pool.execute), "written on the promoted one", within=30)
-        assert await pool.fetchval("SELECT inet_server_port()") == two.port
+        assert await pool.fetchval("SELECT inet_server_port()") == port
     await postgres_check(both)()
 
 

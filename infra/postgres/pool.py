@@ -93,13 +93,14 @@ async def connect(
     name: str,
     more: Mapping[str, str] | None = None,
     *,
+    connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
     command_timeout: float = COMMAND_TIMEOUT_SECONDS,
     statement_cache_size: int = 100,
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection alone, with `more` settings of the server. Fails as `create_pool` does."""
     connection = await asyncpg.connect(
         dsn,
-        timeout=CONNECT_TIMEOUT_SECONDS,
+        timeout=connect_timeout,
         command_timeout=command_timeout,
         server_settings=_named(name),
         statement_cache_size=statement_cache_size,

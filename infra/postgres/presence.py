@@ -4,11 +4,11 @@ A row a replica in `heliograph.services`. Killed processes have no last words: t
 """
 
 from collections.abc import Callable
+from typing import Any
 
-import asyncpg
 import structlog
 
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, connect
 from infra.postgres.trouble import FAILURES
 from infra.process.world import World
 
@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 BEAT_SECONDS = 5.0
 STEADY_SECONDS = 120.0  # one that lived so long has recovered from what ended it
 PATIENCE_SECONDS = 2.0  # of each write: a service must be able to end while the database is away
+LOCKED_SECONDS = 3.0  # that a statement waits for a table before it is said: what others lock for a moment is no news
+LOCKED = "a table that another session of the database has locked"
 MOST_WORDS = 500  # characters
 WITHOUT_A_WORD = "ended without a word: killed, or short of memory"
 
@@ -27,6 +29,7 @@ class Presence:
     def __init__(self, dsn: str, service: str, replica: str) -> None:
         self._dsn = dsn
         self._names = (service, replica)
+        self._locked = False
 
     async def run(self, world: World, waits_for: Callable[[], str]) -> None:
         """Say every few seconds that we live, and what we wait for ('': nothing). Begin again where our row is gone."""
@@ -47,12 +50,17 @@ class Presence:
     """
     LIVES = """
     UPDATE heliograph.services SET
-        seen_at = now(), waits_for = $4,
-        waits_since = CASE WHEN $4 = '' THEN NULL WHEN waits_for = $4 THEN waits_since ELSE now() END,
+        seen_at = now(), waits_for = w.words,
+        waits_since = CASE WHEN w.words = '' THEN NULL WHEN waits_for = w.words THEN waits_since ELSE now() END,
         ends = CASE WHEN steady THEN 0 ELSE ends END,
         failing_since = CASE WHEN steady THEN NULL ELSE failing_since END,
         last_words = CASE WHEN steady THEN '' ELSE last_words END
-    WHERE service = $1 AND replica = $2 RETURNING true
+    FROM (SELECT CASE WHEN $4 = '' AND EXISTS (
+        SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'
+            AND a.application_name LIKE 'heliograph ' || $1 || '%' AND a.wait_event = 'relation'
+            AND clock_timestamp() - a.query_start > $5 * interval '1 second'
+        ) THEN $6 ELSE $4 END AS words) w
+    WHERE service = $1 AND replica = $2 RETURNING w.words
     """.replace("steady", "now() - started_at > $3 * interval '1 second'")
     ENDS = """
     UPDATE heliograph.services SET
@@ -63,11 +71,15 @@ class Presence:
 
     async def begins(self) -> bool:
         """We have started. True when it is written."""
-        return await self._say(self.BEGINS, WITHOUT_A_WORD)
+        return bool(await self._say(self.BEGINS, WITHOUT_A_WORD))
 
     async def lives(self, waits_for: str = "") -> bool:
-        """We live, and wait for this. False when it could not be written down."""
-        return await self._say(self.LIVES, STEADY_SECONDS, waits_for[:MOST_WORDS])
+        """We live, and wait for this, or for a table that somebody locks. False when it could not be written down."""
+        words = await self._say(self.LIVES, STEADY_SECONDS, waits_for[:MOST_WORDS], LOCKED_SECONDS, LOCKED)
+        if words == LOCKED and not self._locked:
+            log.warning("tables_locked", service=self._names[0], do="pg_blocking_pids tells who has them")
+        self._locked = words == LOCKED
+        return words is not None
 
     async def ends(self, words: str) -> None:
         """We end because we cannot go on."""
@@ -77,15 +89,16 @@ class Presence:
         """We were asked to end."""
         await self._say(self.STOPS)
 
-    async def _say(self, statement: str, *more: object) -> bool:
+    async def _say(self, statement: str, *more: object) -> Any:
+        """What the statement returns; None when it was not written, or met no row."""
         try:
-            connection: Connection = await asyncpg.connect(
-                self._dsn, timeout=PATIENCE_SECONDS, command_timeout=PATIENCE_SECONDS
+            connection: Connection = await connect(
+                self._dsn, "presence", connect_timeout=PATIENCE_SECONDS, command_timeout=PATIENCE_SECONDS
             )
             try:
-                return bool(await connection.fetchval(statement, *self._names, *more))
+                return await connection.fetchval(statement, *self._names, *more)
             finally:
                 await connection.close(timeout=PATIENCE_SECONDS)
         except FAILURES as error:
             log.warning("presence_not_written", error=str(error) or type(error).__name__)
-            return False
+            return None

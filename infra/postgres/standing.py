@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
 import msgspec
 import structlog
 
-from infra.postgres.pool import Connection
+from infra.postgres.pool import Connection, connect
 from infra.postgres.trouble import FAILURES
 from infra.process.masking import mask_loose
 from infra.process.metrics import STANDING_STILL
@@ -129,7 +128,9 @@ class Standing:
             await world.clock.sleep(LOOK_SECONDS)
 
     async def _look(self) -> list[Still]:
-        connection = await asyncpg.connect(self._dsn, timeout=PATIENCE_SECONDS, command_timeout=PATIENCE_SECONDS)
+        connection = await connect(
+            self._dsn, "standing", connect_timeout=PATIENCE_SECONDS, command_timeout=PATIENCE_SECONDS
+        )
         try:
             return await standing_still(connection)
         finally:

@@ -18,24 +18,25 @@ arrival on."""
 
 def is_ahead(received_at: str, arrived: str) -> bool:
     """Whether it claims to be of a later time than clocks can excuse."""
-    return received_at > _moved(arrived, AHEAD)
+    return received_at > moved(arrived, AHEAD)
 
 
 def opted_out_at(received_at: str, arrived: str) -> str:
     """When a reply that opts out counts; `received_at` may be empty."""
-    if received_at < _moved(arrived, -OLDEST):
+    if received_at < moved(arrived, -OLDEST):
         return arrived
-    return min(received_at, _moved(arrived, AHEAD))
+    return min(received_at, moved(arrived, AHEAD))
 
 
 def opted_in_at(received_at: str, arrived: str) -> str:
     """When a word that opts in counts; `received_at` may be empty."""
-    return min(received_at or _moved(arrived, -RETRIED), arrived)
+    return min(received_at or moved(arrived, -RETRIED), arrived)
 
 
-def _moved(moment: str, by: timedelta) -> str:
+def moved(moment: str, by: timedelta) -> str:
+    """The moment so much later; itself at an end of the calendar."""
     try:
         moved = datetime.fromisoformat(moment) + by
-    except (ValueError, OverflowError):  # at an end of the calendar
+    except (ValueError, OverflowError):
         return moment
     return moved.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

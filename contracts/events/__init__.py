@@ -31,7 +31,13 @@ from contracts.events.operations import (
     RecordRetried,
     Restored,
 )
-from contracts.events.people import InboundReceived, RecipientOptedIn, RecipientOptedOut
+from contracts.events.people import (
+    InboundReceived,
+    OptOutDismissed,
+    OptOutSuspected,
+    RecipientOptedIn,
+    RecipientOptedOut,
+)
 
 CampaignRequestEvent = CampaignRequested
 ControlEvent = CampaignPaused | CampaignResumed | CampaignCancelled
@@ -49,7 +55,8 @@ DispatchEvent = (
     | DoubtSettled
 )
 DeliveryEvent = DeliveryReported | BatchReported | ReportNeverCame
-ConsentEvent = RecipientOptedOut | RecipientOptedIn
+ConsentDecision = RecipientOptedOut | RecipientOptedIn
+ConsentEvent = ConsentDecision | OptOutSuspected | OptOutDismissed
 ProjectionControlEvent = RecordParked | RecordRetried | RecordDropped
 DeadLetterEvent = DeadLetter | DeadLetterRedriven | DeadLetterDropped
 
@@ -113,6 +120,7 @@ __all__ = [
     "CampaignRequestEvent",
     "CampaignRequested",
     "CampaignResumed",
+    "ConsentDecision",
     "ConsentEvent",
     "ControlEvent",
     "DeadLetter",
@@ -129,6 +137,8 @@ __all__ = [
     "FollowUpScheduled",
     "GapAccepted",
     "InboundReceived",
+    "OptOutDismissed",
+    "OptOutSuspected",
     "ProjectionControlEvent",
     "RecipientOptedIn",
     "RecipientOptedOut",

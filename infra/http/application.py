@@ -31,8 +31,7 @@ DOOR = web.AppKey("door", Door)
 def new_application(settings: Settings) -> web.Application:
     """An application with nothing but its door, which stands open as long as the settings name no key."""
     app = web.Application(client_max_size=settings.max_body_bytes)
-    stands_open = settings.may_stand_open and not settings.api_keys  # once: it is asked with every request
-    app[STANDS_OPEN] = lambda: stands_open
+    app[STANDS_OPEN] = lambda: settings.may_stand_open and not settings.api_keys
     add_door(app, OwnNames(settings.base_url, settings.allowed_hosts))
     return app
 
@@ -40,8 +39,7 @@ def new_application(settings: Settings) -> web.Application:
 def health_application(settings: Settings) -> web.Application:
     """An application for health and metrics on a port of their own, which nobody outside is told of: it asks for no key."""
     app = new_application(settings)
-    stands_open = may_stand_open(settings.host, settings.base_url)
-    app[STANDS_OPEN] = lambda: stands_open
+    app[STANDS_OPEN] = lambda: may_stand_open(settings.host, settings.base_url)
     return app
 
 

@@ -82,12 +82,6 @@ class Settings(BaseSettings):
         description="Keys of the API that may do everything, `name:secret` or "
         "secrets of 16 characters or more, by commas. `heliograph keys` makes better ones.",
     )
-    api_requests_per_minute: int = Field(
-        6_000,
-        ge=1,
-        le=10_000_000,
-        description="Requests a minute that a key of the API may make at each replica, unless it has a limit of its own.",
-    )
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
     sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")
     webhook_basic_auth: Secrets = Field((), description="`user:password` that Sinch's callbacks show, by commas.")
@@ -98,10 +92,14 @@ class Settings(BaseSettings):
         description="Seconds that a callback's signature may be old. 0: any age (docs/webhooks.md).",
     )
     consent_languages: Languages = Field(
-        DEFAULT_LANGUAGES, description="Languages whose consent words count in replies, by commas."
+        DEFAULT_LANGUAGES,
+        description="Languages whose words opt in and ask for help, by commas. Words that opt out count in all of them.",
     )
     consent_opt_out_words: Texts = Field((), description="Further words that opt a number out, by commas.")
     consent_opt_in_words: Texts = Field((), description="Further words that opt a number in (such as YES), by commas.")
+    consent_hold_probable: bool = Field(
+        True, description="Send nothing to a number whose reply is probably an opt-out, until a person has read it."
+    )
     consent_opt_out_confirmation: Text | None = Field(
         None, description="Text sent once to a number whose reply opts it out. Unset: nothing is sent."
     )

@@ -22,15 +22,15 @@ from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
 from services.campaign.access.key_ring import KeyRing
 from services.campaign.addresses import Addresses
-from services.campaign.auth import Guard
+from services.campaign.auth import guard
 from services.campaign.body.held import Bodies
-from services.campaign.cursors import NumberCursors
 from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
 from services.campaign.measured import measured
 from services.campaign.problems import problem_documents
 from services.campaign.publish import Publisher
 from services.campaign.reads import Reads
+from services.campaign.replies import views as replies
 from services.campaign.send import SendView
 from services.campaign.store import Outbox
 from services.campaign.views import SERVICE, Service, json_answer
@@ -53,11 +53,10 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     dsn, kafka = settings.database_url.get_secret_value(), connection_from(settings)
     ring, may_be_open = KeyRing(dsn, settings.api_keys, world), settings.may_stand_open
     app[STANDS_OPEN] = lambda: may_be_open and ring.is_empty
-    app.middlewares.extend([measured(world.clock), problem_documents])
-    Guard(ring, world.clock, settings.api_requests_per_minute, app[STANDS_OPEN]).stand_before(app)
+    app.middlewares.extend([measured(world.clock), problem_documents, guard(ring, world.clock, app[STANDS_OPEN])])
     app.router.add_get("/", _banner)
     app.router.add_view("/api/campaigns/send", SendView)
-    for path, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES):
+    for path, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES, *replies.ROUTES):
         app.router.add_view(path, view)
     add_docs(app)
     checks = readiness_of(app)
@@ -104,7 +103,6 @@ async def _lifetime(
             decisions=Decisions(pool),
             voice=Voice(publisher.appender),
             pseudonym=lambda number: pseudonym(number, privacy_key),
-            cursors=NumberCursors(privacy_key),
             addresses=addresses,
             world=world,
             max_body_bytes=settings.max_body_bytes,

@@ -8,7 +8,6 @@ from aiohttp_pydantic.oas.typing import r200, r202
 
 from contracts import topics
 from contracts.events import RecipientOptedIn, RecipientOptedOut, encode
-from contracts.http.campaigns import Phone
 from contracts.http.controls import OptOutAnswer
 from contracts.http.problems import Fault
 from infra.kafka.log import Entry
@@ -25,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 OUT = "Nothing more is sent to this number until it opts in again."
 IN = "This number may be sent to."
+DOUBT = (
+    "A reply of this number is probably an opt-out: nothing is sent to it until somebody has read that (GET /api/replies), "
+    "unless CONSENT_HOLD_PROBABLE is false."
+)
 UNKNOWN = "Nothing is known of this number, so it may be sent to."
 
 
@@ -32,7 +35,7 @@ class OptOutView(View):
     """One number."""
 
     @needs(Scope.SEND)
-    async def put(self, phone: Phone, /) -> r202[OptOutAnswer]:
+    async def put(self, phone: str, /) -> r202[OptOutAnswer]:
         """Opt a number out: no campaign sends to it any more.
 
         Tags: opt-outs
@@ -44,7 +47,7 @@ class OptOutView(View):
         return _answer(OUT, digits, now, 202)
 
     @needs(Scope.ADMIN)
-    async def delete(self, phone: Phone, /) -> r202[OptOutAnswer]:
+    async def delete(self, phone: str, /) -> r202[OptOutAnswer]:
         """Opt a number in again.
 
         Tags: opt-outs
@@ -56,7 +59,7 @@ class OptOutView(View):
         return _answer(IN, digits, None, 202)
 
     @needs(Scope.READ)
-    async def get(self, phone: Phone, /) -> r200[OptOutAnswer]:
+    async def get(self, phone: str, /) -> r200[OptOutAnswer]:
         """Show whether a number has opted out, by whatever way: here, by a reply, by an operator's delivery code.
 
         Tags: opt-outs
@@ -67,7 +70,8 @@ class OptOutView(View):
         known = await self.service.reads.consent(digits)
         if known is None:
             return _answer(UNKNOWN, digits, None, 200)
-        return _answer(OUT if known.is_opted_out else IN, digits, known.opted_out_at, 200)
+        words = OUT if known.is_opted_out else DOUBT if known.in_doubt else IN
+        return _answer(words, digits, known.opted_out_at, 200)
 
     def _digits(self, phone: str) -> str:
         try:

@@ -49,6 +49,7 @@ class ConsentState(msgspec.Struct, frozen=True):
 
     is_opted_out: bool
     opted_out_at: datetime | None
+    in_doubt: bool = False
 
 
 class BatchState(msgspec.Struct, frozen=True):
@@ -82,6 +83,17 @@ with accepted as (
     from accepted
 )
 """
+
+
+class DoubtfulReply(msgspec.Struct, frozen=True):
+    """A reply that is probably an opt-out; `originator` and `body` are None where the reply itself is not folded yet."""
+
+    inbound_id: str
+    phone: str
+    received_at: datetime
+    words: str
+    originator: str | None
+    body: str | None
 
 
 class Reads:
@@ -142,9 +154,24 @@ class Reads:
         rows = await self._pool.fetch(self.ACCEPTED_BATCHES, campaign_id)
         return [BatchState(**dict(row)) for row in rows]
 
-    CONSENT = "select is_opted_out, opted_out_at from live.recipients where phone = $1::text::bigint"
+    CONSENT = """
+    select is_opted_out, opted_out_at, exists (select from live.doubtful_replies d where d.phone = r.phone) as in_doubt
+    from live.recipients r where phone = $1::text::bigint
+    """
 
     async def consent(self, digits: str) -> ConsentState | None:
         """What the log says about this number's consent; None when it says nothing."""
         row = await self._pool.fetchrow(self.CONSENT, digits)
         return None if row is None else ConsentState(**dict(row))
+
+    DOUBTFUL = "select inbound_id, phone::text, received_at, words, originator, body from live.doubtful_replies"
+
+    async def doubtful_replies(self, limit: int) -> list[DoubtfulReply]:
+        """Replies that are probably opt-outs and wait for a person, the oldest first."""
+        rows = await self._pool.fetch(f"{self.DOUBTFUL} order by received_at, inbound_id limit $1", limit)
+        return [DoubtfulReply(**dict(row)) for row in rows]
+
+    async def doubtful_reply(self, inbound_id: str) -> DoubtfulReply | None:
+        """One of them; None when it does not wait."""
+        row = await self._pool.fetchrow(f"{self.DOUBTFUL} where inbound_id = $1", inbound_id)
+        return None if row is None else DoubtfulReply(**dict(row))

@@ -95,6 +95,14 @@ def doubts(context: typer.Context) -> None:
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def replies(context: typer.Context) -> None:
+    """List replies that are probably opt-outs (--probable), or settle one by hand."""
+    from services.cli.consent.replies import app as group
+
+    group(context.args, prog_name="heliograph replies")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def audit(context: typer.Context) -> None:
     """Check what must hold between log, tables and Sinch: campaign, all, consent."""
     from services.cli.audit import app as group

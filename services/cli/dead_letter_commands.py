@@ -97,7 +97,7 @@ def redrive_letters(
     async def work(kafka: KafkaConnection, settings: Settings) -> None:
         letters = await read_letters(kafka)
         wanted = [letter for letter in letters if letter.state == OPEN] if every else chosen(letters, ids or [])
-        steps = await plan_redrive(kafka, translator_of(_with_privacy_key(settings)), letters, wanted)
+        steps = await plan_redrive(kafka, translator_of(with_privacy_key(settings)), letters, wanted)
         for step in steps:
             echo(_step_line(step))
         if apply:
@@ -150,7 +150,7 @@ class _appending:  # noqa: N801  reads like a verb at its use
         await self._appender.stop()
 
 
-def _with_privacy_key(settings: Settings) -> Settings:
+def with_privacy_key(settings: Settings) -> Settings:
     """A reply read again needs the key under which its number's pseudonym was made: the set one, or the one `run` keeps."""
     if settings.privacy_key is not None:
         return settings

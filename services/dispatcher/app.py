@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import structlog
 
+from contracts.consent import Keywords
 from contracts.events import CampaignRequested
 from infra.kafka.connection import connection_from
 from infra.kafka.log import Appender, Reader, Scanner
@@ -149,6 +150,7 @@ def _intake(
     intake = Intake(
         connection=connection, reader=reader, store=store, readers=readers, voice=voice, world=world, privacy_key=key,
         confirmations=confirmations,
+        keywords=Keywords(settings.consent_languages, settings.consent_opt_out_words, settings.consent_opt_in_words),
     )  # fmt: skip
     return reader, intake
 
@@ -165,7 +167,7 @@ def _pacing(settings: Settings) -> Pacing:
     cost: Callable[[CampaignRequested, int], float] = _parts if by_parts else _recipients
     longest_slow = max(settings.sinch_max_retry_after, LONGEST_SLOW_SECONDS)
     rate = Rate(settings.sinch_mps, MAX_RECIPIENTS * (MOST_PARTS if by_parts else 1), longest_slow)
-    return Pacing(rate, cost, settings.reader_lag, _grace(settings))
+    return Pacing(rate, cost, settings.reader_lag, _grace(settings), settings.consent_hold_probable)
 
 
 def _grace(settings: Settings) -> float:

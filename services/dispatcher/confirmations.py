@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts import topics
-from contracts.events import CampaignRequested, ConsentEvent, RecipientOptedOut, encode
+from contracts.events import CampaignRequested, ConsentDecision, RecipientOptedOut, encode
 from contracts.http.campaigns import HIGHEST_PRIORITY
 from contracts.identity import chunk_key, derived_campaign_id, derived_id
 from infra.kafka.log import Entry
@@ -29,12 +29,12 @@ class Confirmations:
     opt_out: str | None = None
     opt_in: str | None = None
 
-    def asked_by(self, replies: Iterable[ConsentEvent], now: datetime) -> list[Entry]:
+    def asked_by(self, replies: Iterable[ConsentDecision], now: datetime) -> list[Entry]:
         """What is to be appended because of these replies, each of which changed what its number wants."""
         requests = (self._request(reply, now) for reply in replies)
         return [_entry(request) for request in requests if request is not None]
 
-    def _request(self, reply: ConsentEvent, now: datetime) -> CampaignRequested | None:
+    def _request(self, reply: ConsentDecision, now: datetime) -> CampaignRequested | None:
         is_out = isinstance(reply, RecipientOptedOut)
         text, name = (self.opt_out, "Opt-out confirmation") if is_out else (self.opt_in, "Opt-in confirmation")
         if text is None:

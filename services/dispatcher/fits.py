@@ -87,8 +87,17 @@ def _attempt(event: e.SendAttempted) -> str | None:
 
 
 def _consent(event: e.ConsentEvent) -> str | None:
+    if isinstance(event, e.OptOutSuspected) and not is_id(event.reply):
+        return "reply is not a UUID"
     if not _is_number(event.recipient):
         return "the recipient is not a phone number"
+    return _moments(received_at=event.received_at)
+
+
+def _reply(event: e.InboundReceived) -> str | None:
+    """A phone's message: it may become a decision of that person."""
+    if not _is_number(event.sender):
+        return "the sender is not a phone number"
     return _moments(received_at=event.received_at)
 
 
@@ -121,5 +130,8 @@ _FINDERS: dict[type, Callable[[Any], str | None]] = dict.fromkeys(get_args(e.Dis
     e.CampaignCancelled: _decision,
     e.RecipientOptedOut: _consent,
     e.RecipientOptedIn: _consent,
+    e.OptOutSuspected: _consent,
+    e.OptOutDismissed: _consent,
+    e.InboundReceived: _reply,
     e.DeliveryReported: _report,
 }

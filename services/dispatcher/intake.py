@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from contracts import topics
+from contracts.consent import Keywords
+from contracts.consent.believed import believed
+from contracts.consent.replies import decided_by
 from contracts.events import AnyEvent, RecipientOptedOut, UnreadableEventError, decode, encode
 from contracts.identity import Reference, derived_id, pseudonym
 from infra.kafka.log import Entry, KafkaConnection, LogUnavailable, Partition, Reader, Record
@@ -52,6 +55,7 @@ class Intake:
         world: World,
         privacy_key: str,
         confirmations: Confirmations,
+        keywords: Keywords,
     ) -> None:
         self._connection = connection
         self._reader = reader
@@ -61,6 +65,7 @@ class Intake:
         self._world, self._clock = world, world.clock
         self._privacy_key = privacy_key
         self._confirmations = confirmations
+        self._keywords = keywords
         self._next: dict[Partition, int] = {}
         self._looked = 0.0
         self._committed = 0.0
@@ -126,9 +131,10 @@ class Intake:
         for partition, record, event in read:
             last[partition] = record
             if event is not None:
-                taken.take(event, record.value or b"", partition, record.offset)
+                taken.take(event, record.value or b"", partition, record.offset, record.timestamp)
         steps = {p: Step(expected[p], record.offset + 1, mark_of(record)) for p, record in last.items()}
         await self._say_opt_outs(taken)
+        await self._say_what_old_replies_decide(taken)
         await self._store.take_in(taken, steps, self._say)
         following = {p: step.following for p, step in steps.items()}
         expected.update(following)
@@ -183,6 +189,17 @@ class Intake:
             )
             entries.append(Entry(topics.CONSENT, pseudonym(report.recipient, self._privacy_key), encode(event)))
         await self._voice.say(*entries)
+
+    async def _say_what_old_replies_decide(self, taken: Taken) -> None:
+        """Replies of before there were three verdicts are judged by the words of now, under the ids of those of now.
+
+        What that says is in the ledger with the offset of the reply: no claim comes in between.
+        """
+        said = [event for reply in taken.replies if (event := decided_by(reply, self._keywords)) is not None]
+        await self._voice.say(
+            *(Entry(topics.CONSENT, pseudonym(one.recipient, self._privacy_key), encode(one)) for one in said)
+        )
+        taken.consent.extend(map(believed, said))
 
     async def _bury(self, what: str, partition: Partition, record: Record, reason: str) -> None:
         """Keep it as a dead letter, which has an id by its place: said twice, it is one."""

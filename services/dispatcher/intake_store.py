@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.events import CampaignCancelled, CampaignPaused, ConsentEvent
+from contracts.events import CampaignCancelled, CampaignPaused, ConsentDecision
 from contracts.identity import Reference
 from infra.kafka.log import Partition
 from infra.postgres.offsets import Offsets, Step, Stored
@@ -27,7 +27,7 @@ class Noted:
 
     recovered: list[tuple[Reference, str]]
     follow_ups: list[FollowUp]
-    replies: list[ConsentEvent]
+    replies: list[ConsentDecision]
 
 
 Say = Callable[[Noted], Awaitable[None]]

@@ -12,7 +12,7 @@ from contracts.identity import Reference
 from infra.kafka.log import Partition
 from infra.postgres.pool import Connection, Pool, connect
 from services.dispatcher import held, rate
-from services.dispatcher.consented import OptOuts, not_confirmable
+from services.dispatcher.consented import OptOuts
 from services.dispatcher.held import CORRECT, PACE
 from services.dispatcher.keys import columns, key, reference_of
 from services.dispatcher.rate import Rate
@@ -34,7 +34,6 @@ class OwnerLost(Exception):  # noqa: N818 - named by what it says
     """Our session has ended, and with it the lock that says that we live: to others our rows are abandoned."""
 
 
-OPTED_OUT = "opted out"
 DECIDED_SINCE = "the reply that this would confirm is not the last decision about the number"
 
 _request: msgspec.json.Decoder[CampaignRequested] = msgspec.json.Decoder(CampaignRequested)
@@ -81,13 +80,15 @@ class Claim:
 class Pacing:
     """`rate`: what the plan allows, in what `cost` counts. `reader_lag`: seconds, see dispatch.readers.
 
-    `probe`: seconds until an offer that went to find out whether Sinch answers must have been heard of.
+    `probe`: seconds until an offer that went to find out whether Sinch answers must have been heard of. `hold_probable`:
+    who probably opted out gets nothing until a person has read the reply.
     """
 
     rate: Rate
     cost: Callable[[CampaignRequested, int], float]
     reader_lag: float
     probe: float
+    hold_probable: bool = True
 
 
 Say = Callable[[Sequence[Suppressed]], Awaitable[None]]
@@ -111,7 +112,7 @@ class Ledger:
         self._claiming = asyncio.Lock()
         self._lost = asyncio.Event()
         session.add_termination_listener(lambda _: self._lost.set())
-        self._opt_outs = OptOuts()
+        self._opt_outs = OptOuts(hold=pacing.hold_probable)
         self.owner = owner
 
     @classmethod
@@ -232,8 +233,7 @@ class Ledger:
                 if not row.recipients:
                     await self._session.execute(self.SUPPRESS, *key(row.reference), "called_off")
                     continue
-            out, why = await self._left_out(row)
-            if out:
+            for out, why in await self._left_out(row):
                 claim.suppressed.append(Suppressed(row.reference, out, why))
                 row = _without(row, out)  # noqa: PLW2901 - the row goes on without them
                 changed.add(row.reference)
@@ -253,14 +253,15 @@ class Ledger:
         rows = await self._session.fetch(self.DELIVERED, row.reference.campaign_id, row.recipients)
         return [found["recipient"] for found in rows]
 
-    async def _left_out(self, row: Claimed) -> tuple[list[str], str]:
-        """Which recipients must not get it, and why.
+    async def _left_out(self, row: Claimed) -> list[tuple[list[str], str]]:
+        """Which recipients must not get it, by why.
 
         The confirmation of a reply passes the opt-out that this reply was, and no other.
         """
         if row.request.confirms is None:
-            return self._opt_outs.among(row.recipients), OPTED_OUT
-        return await not_confirmable(self._session, row.request.confirms, row.recipients), DECIDED_SINCE
+            return self._opt_outs.among(row.recipients)
+        out = await self._opt_outs.not_confirmable(self._session, row.request.confirms, row.recipients)
+        return [(out, DECIDED_SINCE)] if out else []
 
     PAY = "UPDATE dispatch.plan SET paid_until = $1"
 

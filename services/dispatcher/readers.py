@@ -1,6 +1,7 @@
 """How far the readers are whose lag stops all claims.
 
-Those of consent, because a STOP could be unread, and of our own attempts, because a restored ledger could not know one.
+Those of consent and of replies, because a STOP could be unread, and of our own attempts, because a restored ledger could
+not know one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from infra.process.world import Clock
 
 log = structlog.get_logger(__name__)
 
-FENCING = (topics.CONSENT, topics.DISPATCHES)
+FENCING = (topics.CONSENT, topics.INBOUND_MESSAGES, topics.DISPATCHES)
 
 
 async def fencing_ends(connection: KafkaConnection) -> dict[Partition, int]:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from contracts import events as e
 from contracts.codes import ACCOUNT_BLOCKED, OPTED_OUT
+from contracts.consent.believed import believed
 from contracts.events import AnyEvent
 from contracts.identity import Reference
 from infra.kafka.records import Partition
@@ -28,11 +29,18 @@ class Taken:
     decisions: list[e.ControlEvent] = field(default_factory=list)
     consent: list[e.ConsentEvent] = field(default_factory=list)
     opted_out: list[e.DeliveryReported] = field(default_factory=list)
+    replies: list[e.InboundReceived] = field(default_factory=list)
     orphans: list[tuple[e.DeliveryReported, bytes]] = field(default_factory=list)
     blocked: dict[Reference, datetime] = field(default_factory=dict)
 
-    def take(self, event: AnyEvent, raw: bytes, partition: Partition, offset: int) -> None:
-        """Take in one event from its place in the log; one that means nothing here changes nothing."""
+    def take(self, event: AnyEvent, raw: bytes, partition: Partition, offset: int, logged_ms: int = 0) -> None:
+        """Take in one event from its place in the log; one that means nothing here changes nothing.
+
+        Words about consent are believed as far as their arrival lets them be true; `logged_ms`: when the log took it.
+        """
+        if isinstance(event, e.ConsentEvent):
+            self.consent.append(believed(event, logged_ms))
+            return
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(self, event, raw)
@@ -74,8 +82,7 @@ _HANDLERS: dict[type, Callable[[Taken, Any, bytes], None]] = {
     e.CampaignPaused: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignResumed: lambda taken, event, _: taken.decisions.append(event),
     e.CampaignCancelled: lambda taken, event, _: taken.decisions.append(event),
-    e.RecipientOptedOut: lambda taken, event, _: taken.consent.append(event),
-    e.RecipientOptedIn: lambda taken, event, _: taken.consent.append(event),
+    e.InboundReceived: lambda taken, event, _: taken.replies.append(event),
     e.DeliveryReported: Taken.report,
 }
 _OF_OFFERS = (*get_args(e.DispatchEvent), e.DeliveryReported, e.BatchReported)

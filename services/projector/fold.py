@@ -5,9 +5,10 @@ To fold a new event type: a method below, a line in `_HANDLERS`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from contracts import events as e
+from contracts.consent.believed import believed
 from contracts.events import AnyEvent
 from contracts.statuses import NEVER_CAME, OURS
 from infra.kafka.log import Record
@@ -42,7 +43,7 @@ class Changes:
     control: list[Decision] = field(default_factory=list)
     orphans: list[tuple[e.DeliveryReported, int]] = field(default_factory=list)
     adopted: list[tuple[e.DeliveryReported, int]] = field(default_factory=list)
-    consent: list[e.RecipientOptedOut | e.RecipientOptedIn] = field(default_factory=list)
+    consent: list[e.ConsentEvent] = field(default_factory=list)
     replies: list[e.InboundReceived] = field(default_factory=list)
     parked: list[Word] = field(default_factory=list)
     rows: Rows | None = None
@@ -291,7 +292,6 @@ _HANDLERS: dict[type, Callable[[Changes, Any, int], None]] = {
     e.CampaignPaused: Changes.decided,
     e.CampaignResumed: Changes.decided,
     e.CampaignCancelled: Changes.decided,
-    e.RecipientOptedOut: lambda c, v, _: c.consent.append(v),
-    e.RecipientOptedIn: lambda c, v, _: c.consent.append(v),
+    **dict.fromkeys(get_args(e.ConsentEvent), lambda c, v, _: c.consent.append(believed(v, c.logged_ms))),
     e.InboundReceived: lambda c, v, _: c.replies.append(v),
 }

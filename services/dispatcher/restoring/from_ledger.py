@@ -49,7 +49,7 @@ ORDER BY campaign_id, chunk, attempt, recipient
 """
 CONSENT = """
 SELECT recipient::text, opted_out, confirmable::text,
-       to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS decided_at
+       CASE WHEN isfinite(decided_at) THEN to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END AS decided_at
 FROM dispatch.consent ORDER BY recipient
 """
 FIRST = "00000000-0000-0000-0000-000000000000"
@@ -87,7 +87,7 @@ async def _consent(
         if out:
             opted_out.add(number)
         log = known.consent.get(number)
-        if log is None or (log.decided_at, log.opted_out) < (at, out):
+        if at is not None and (log is None or (log.decided_at, log.opted_out) < (at, out)):
             event = (e.RecipientOptedOut if out else e.RecipientOptedIn)(
                 event_id=row["confirmable"] or derived_id("restored consent", number, at, int(out)),
                 occurred_at=iso(now), recipient=number, received_at=at, source="reply" if row["confirmable"] else "api",

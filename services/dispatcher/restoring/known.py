@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from contracts import events as e
 from contracts import topics
+from contracts.consent.believed import believed
 from contracts.events import UnreadableEventError, decode
 from contracts.identity import Reference
 from infra.kafka.log import KafkaConnection, scan
@@ -119,7 +120,7 @@ class Known:
 
     def said_consent(self, event: e.ConsentEvent) -> None:
         """A word about consent, in its order."""
-        self.consent[event.recipient] = consent.after(self.consent.get(event.recipient), event)
+        self.consent[event.recipient] = consent.after(self.consent.get(event.recipient), believed(event))
 
 
 def _failures(event: e.FollowUpScheduled | e.FollowUpGivenUp) -> list[Failure]:
@@ -141,6 +142,5 @@ _HANDLERS: dict[type, Callable[[Known, Any], None]] = {
     e.RecipientsRefused: Known.left_out,
     e.FollowUpScheduled: lambda known, event: known.scheduled.update(_failures(event)),
     e.FollowUpGivenUp: lambda known, event: known.given_up.update(_failures(event)),
-    e.RecipientOptedOut: Known.said_consent,
-    e.RecipientOptedIn: Known.said_consent,
+    **dict.fromkeys(get_args(e.ConsentEvent), Known.said_consent),
 }

@@ -68,7 +68,7 @@ def _people(chance: random.Random) -> Iterator[Said]:
         kind = chance.choice(kinds)
         received = moment(chance.randrange(6))
         word = kind(
-            event_id=derived_id("consent", str(n)), occurred_at=START, recipient=phone, received_at=received,
+            event_id=derived_id("consent", str(n)), occurred_at=received, recipient=phone, received_at=received,
             source="reply",
         )  # fmt: skip
         yield Said(topics.CONSENT, phone, word)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from contracts.events import CampaignRequested, ConsentEvent, RecipientOptedIn, RecipientOptedOut, decode
+from contracts.events import CampaignRequested, ConsentDecision, RecipientOptedIn, RecipientOptedOut, decode
 from contracts.http.campaigns import SendRequest
 from contracts.identity import derived_id
 from infra.process.world import iso
@@ -18,7 +18,7 @@ BOTH = Confirmations("You are out.", "You are in.")
 
 def reply(
     kind: type[RecipientOptedOut | RecipientOptedIn] = RecipientOptedOut, originator: str = "1555"
-) -> ConsentEvent:
+) -> ConsentDecision:
     """A reply received at AT."""
     return kind(
         event_id=derived_id("a reply"), occurred_at=iso(AT), recipient="15550000001", received_at=iso(AT),
@@ -26,7 +26,9 @@ def reply(
     )  # fmt: skip
 
 
-def asked(confirmations: Confirmations, event: ConsentEvent, after: timedelta = timedelta()) -> list[CampaignRequested]:
+def asked(
+    confirmations: Confirmations, event: ConsentDecision, after: timedelta = timedelta()
+) -> list[CampaignRequested]:
     """What is asked for when the reply is taken in so long after Sinch received it."""
     requests = [decode(entry.value) for entry in confirmations.asked_by([event], AT + after)]
     return [request for request in requests if isinstance(request, CampaignRequested)]

@@ -5,8 +5,9 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from contracts.events import ConsentEvent, RecipientOptedIn, RecipientOptedOut
+from contracts.events import ConsentEvent, OptOutDismissed, OptOutSuspected, RecipientOptedIn, RecipientOptedOut
 from contracts.identity import derived_id
 from services.dispatcher.consent import Wanted, fold
 
@@ -69,3 +70,55 @@ def test_how_records_fall_into_batches_changes_nothing(events: list[ConsentEvent
     for part in (events[:cut], events[cut:]):
         known |= fold(known, part)[0]
     assert known == fold({}, events)[0]
+
+
+def doubt(second: int) -> ConsentEvent:
+    """A reply that is probably an opt-out."""
+    at = f"2026-03-01T12:00:{second:02d}.000Z"
+    return OptOutSuspected(
+        event_id=derived_id("doubt", second), occurred_at=at, recipient=ADA, received_at=at, inbound_id="1",
+        reply=derived_id("reply", second),
+    )  # fmt: skip
+
+
+def dismissed(second: int) -> ConsentEvent:
+    """Somebody read what came until then."""
+    at = f"2026-03-01T12:00:{second:02d}.000Z"
+    return OptOutDismissed(
+        event_id=derived_id("dismissed", second), occurred_at=at, recipient=ADA, received_at=at, inbound_id="1",
+        actor="a", reason="r",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "held"),
+    [
+        ([doubt(1)], True),
+        ([doubt(1), dismissed(1)], False),
+        ([dismissed(1), doubt(1)], False),
+        ([doubt(1), doubt(2), dismissed(1)], True),
+        ([doubt(1), START], False),
+        ([START, doubt(1)], False),
+        ([doubt(4), START], True),
+        ([doubt(3), START], True),
+        ([doubt(1), STOP], False),
+        ([doubt(1), STOP, START], False),
+        ([START, doubt(4), dismissed(4), doubt(5)], True),
+    ],
+)
+def test_a_reply_in_doubt_holds_until_it_is_read_or_taken_back(events: list[ConsentEvent], held: bool) -> None:
+    """A START that is later, or a person who reads it, lets go; an opt-out needs no doubt."""
+    wanted = fold({}, events)[0][ADA]
+    assert wanted.in_doubt is held
+    assert not held or not wanted.opted_out
+
+
+FAR = "2099-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("source", ["api", "operator"])
+def test_an_opt_out_by_hand_holds_against_all_before_it(source: str) -> None:
+    """FAULTS D1: a START of 2099 kept every later one from working, though the API answered that nothing more is sent."""
+    start = replace(said("in", 3), received_at=FAR)
+    assert fold({}, [start, said("S by hand", 5, source)])[0][ADA].opted_out
+    assert not fold({}, [said("S by hand", 5, source), said("in", 6)])[0][ADA].opted_out

@@ -1,13 +1,21 @@
 """Replies as events: what was said, and what it decides."""
 
+import json
 from typing import Any
 
 import pytest
 
 from contracts import topics
-from contracts.events import DeadLetter, InboundReceived, RecipientOptedIn, RecipientOptedOut
+from contracts.events import (
+    DeadLetter,
+    InboundReceived,
+    OptOutSuspected,
+    RecipientOptedIn,
+    RecipientOptedOut,
+    decode,
+)
 from contracts.identity import pseudonym
-from tests.unit.webhook_gateway.test_translate import translate
+from tests.unit.webhook_gateway.test_translate import NOW, TRANSLATOR, translate
 
 REPLY: dict[str, Any] = {
     "type": "mo_text", "id": "01W4FFL35P4NC4K35SMSBATCH8", "from": "+12015555555", "to": "12017777777",
@@ -67,3 +75,28 @@ def test_a_reply_from_no_phone_number_is_kept_as_a_dead_letter(sender: str) -> N
     _, [(topic, _, event)] = translate(REPLY | {"from": sender})
     assert topic == topics.DEAD_LETTERS
     assert isinstance(event, DeadLetter)
+
+
+@pytest.mark.parametrize("body", ["Who is this?", "wrong number"])
+def test_a_reply_in_doubt_is_a_reply_and_a_doubt(body: str) -> None:
+    """A person has to read it (FAULTS D3)."""
+    _, [(_, key, reply), (topic, same, doubt)] = translate(REPLY | {"body": body})
+    assert isinstance(reply, InboundReceived)
+    assert isinstance(doubt, OptOutSuspected)
+    assert (topic, key, reply.verdict) == (topics.CONSENT, same, "probably")
+    assert (doubt.recipient, doubt.inbound_id, doubt.reply) == ("12015555555", REPLY["id"], reply.event_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "counts_at", "kind"),
+    [("STOP", "2026-03-01T12:01:05.000Z", RecipientOptedOut), ("START", NOW, RecipientOptedIn)],
+)
+def test_a_date_ahead_counts_from_its_arrival_and_is_told(body: str, counts_at: str, kind: type) -> None:
+    """FAULTS D1: by a wrong clock, or by somebody who forges callbacks."""
+    said = TRANSLATOR.read(json.dumps(REPLY | {"body": body, "received_at": "2099-01-01T00:00:00Z"}).encode(), NOW)
+    reply, decision = (decode(entry.value) for entry in said.entries)
+    assert isinstance(reply, InboundReceived)
+    assert isinstance(decision, kind)
+    assert getattr(decision, "received_at", "") == counts_at
+    assert (reply.received_at, reply.extra) == (NOW, {"received_at": "2099-01-01T00:00:00.000Z"})
+    assert said.about["dated_ahead"] == "2099-01-01T00:00:00.000Z"

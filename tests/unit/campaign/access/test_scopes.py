@@ -4,13 +4,14 @@ import pytest
 
 from services.campaign import control_views, look, opt_outs
 from services.campaign.access.scopes import Scope, scope_of
+from services.campaign.replies import views as replies
 from services.campaign.send import SendView
 
-VIEWS = [view for _, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES)] + [SendView]
+VIEWS = [view for _, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES, *replies.ROUTES)] + [SendView]
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 HANDLERS = [(view, method) for view in VIEWS for method in METHODS if hasattr(view, method)]
 
-IS_FOR_ADMIN = {("OptOutView", "delete")}
+IS_FOR_ADMIN = {("OptOutView", "delete"), ("SettleView", "post")}
 """Everything else that needs `admin` forgot to say what it needs."""
 
 

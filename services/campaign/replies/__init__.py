@@ -1,0 +1,1 @@
+"""Replies that are probably opt-outs, for people to read and to settle."""

@@ -20,6 +20,7 @@ from typing import Any
 
 from aiohttp import StreamReader, hdrs, web
 from aiohttp.http import HttpVersion11
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
@@ -36,6 +37,8 @@ LANE: web.AppKey[dict[str, Receive]] = web.AppKey("lane", dict)
 """What an application wants answered the short way, by path."""
 
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+COME_AGAIN = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+"""To a head that came too slowly. Where callbacks come it may be Sinch's, which never repeats what got a 408."""
 LINGER_SECONDS = 2.0
 """For reading on what was refused, so that its sender finds the answer; it is thrown away as it comes."""
 
@@ -81,6 +84,7 @@ class _Watched(RequestHandler):
     __slots__ = ("received", "watch")
     received: int
     watch: Watch
+    too_slow = TOO_SLOW
 
     def connection_made(self, transport: BaseTransport) -> None:
         self.received, self.watch = 0, Watch()
@@ -109,15 +113,20 @@ class _Watched(RequestHandler):
         return self._reading_paused
 
     def end_slow(self, waiting: Waiting) -> None:
-        """Say 408 and end: what reads the body is told, a head that never came is answered here."""
+        """Say so and end: what reads the body is told, a head that never came is answered here."""
         if waiting is Waiting.BODY and self._current_request is not None:
             self._lingering_time = 0.0
             self._close = True
             self._current_request.content.set_exception(TooSlow("The body came too slowly."))
         else:
             if self.transport is not None:
-                self.transport.write(TOO_SLOW)
+                self.transport.write(self.too_slow)
             self.force_close()
+
+    def log_exception(self, *args: Any, **more: Any) -> None:
+        """Aiohttp's own, but for what is no HTTP: any stranger could fill the log with its traces."""
+        if not isinstance(more.get("exc_info"), HttpProcessingError):
+            super().log_exception(*args, **more)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -134,6 +143,7 @@ class _Connection(_Watched):
     __slots__ = ("_in_lane", "_remote", "lane", "turns")
     lane: Mapping[str, Receive]
     turns: "_Turns"
+    too_slow = COME_AGAIN
 
     def connection_made(self, transport: BaseTransport) -> None:
         self._in_lane = True

@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from infra.process.masking import mask_event, mask_loose, mask_text, secret_masker
+from infra.terminal.printable import printable
 
 FLUSH_AFTER_SECONDS = 0.1
 FLUSH_AT_LINES = 500
@@ -131,13 +132,20 @@ def _rendering(secrets: Collection[str], *, console: bool, colours: bool, servic
         if console
         else structlog.processors.JSONRenderer(serializer=orjson.dumps, default=str)
     )
+    harmless: list[Processor] = [_harmless] if console else []  # JSON writes such characters out by itself
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp" if console else "at"),
         structlog.processors.format_exc_info,
         mask_keys,
+        *harmless,
         renderer,
         mask_line,
     ]
+
+
+def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> EventDict:
+    """Texts in which a terminal finds nothing to obey; what is no text is shown as Python writes it."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _chain(processors: list[Processor], event: EventDict) -> str:

@@ -102,13 +102,14 @@ async def test_a_body_that_comes_later_takes_the_ordinary_way(monkeypatch: pytes
         assert [await answer(reader), await answer(reader)] == ["long", "long"]
 
 
-async def test_nonsense_is_answered_400() -> None:
-    """By aiohttp's own parser."""
+async def test_nonsense_is_answered_400(caplog: pytest.LogCaptureFixture) -> None:
+    """By aiohttp's own parser, and without a trace in the log: any stranger could fill it."""
     async with connected() as (reader, writer):
         writer.write(post())
         assert await answer(reader) == "lane"
         writer.write(b"NONSENSE\r\n\r\n")
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.0 400")
+    assert caplog.records == []
 
 
 async def test_stopping_lets_the_request_in_progress_finish() -> None:
@@ -266,3 +267,17 @@ async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
         idle.close()
     server.close()
     await runner.cleanup()
+
+
+async def test_a_head_that_trickles_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a callback's, and Sinch repeats a 503 only."""
+    monkeypatch.setattr("infra.process.lane.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("infra.http.slow_clients.HEAD_SECONDS", 0.2)
+    async with connected() as (reader, writer):
+        writer.write(post() + b"POST /p HTTP/1.1\r\nX: ")
+        assert await answer(reader) == "lane"
+        line = asyncio.ensure_future(reader.readline())
+        while not line.done():
+            writer.write(b"T")
+            await asyncio.wait([line], timeout=0.05)
+        assert line.result().startswith(b"HTTP/1.1 503 ")

@@ -207,3 +207,13 @@ async def test_urgent_lines_do_not_wait() -> None:
     writer.write(b"one")
     writer.write(b"two", urgent=True)
     assert stream.getvalue() == b"one\ntwo\n"
+
+
+def test_no_line_commands_the_terminal() -> None:
+    """What was read from outside is shown with ESC and its like written out, by us and by libraries alike."""
+    stream = io.BytesIO()
+    writer = configure_logging(level="info", form="console", stream=stream)
+    structlog.get_logger().warning("said", reason="a\x1b]0;owned\x07b\u202e", several=["\x9b2J"])
+    logging.getLogger("library").warning("got %s", "\x1b[2J")
+    writer.flush()
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(stream.getvalue().decode())

@@ -9,7 +9,8 @@ INSTALL := PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -
 NAME ?=
 RUNS ?= 200
 FIRST ?= 0
-# Two tests at a time, which mostly wait; one when only some are asked for: their output comes as it is printed.
+# Two tests at a time, which mostly wait; one when only some are asked for: their output comes as it is printed. The
+# order of a set is another one in each run, and the same in both workers, who have to find the same tests.
 WORKERS ?= $(if $(ARGS),0,2)
 
 # Without .pyc files pytest rewrites every module's asserts on every start, and CPython 3.11.7 was seen to crash in it.
@@ -25,7 +26,7 @@ run: $(VENV)/.run  ## Start the whole system, send a demo campaign, stay up
 	@exec $(BIN)/heliograph run $(ARGS)
 
 test: $(VENV)/.dev  ## Run the whole suite against real Kafka and PostgreSQL
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONHASHSEED=$$RANDOM $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Ordered by how fast each fails. The audit and the parsing of docker-compose.yml say so where they cannot judge.
 check: $(VENV)/.dev  ## Lint, format, types, layers, contracts, migrations, docs, secrets, compose, audit
@@ -35,6 +36,7 @@ check: $(VENV)/.dev  ## Lint, format, types, layers, contracts, migrations, docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/unit/contracts tests/unit/test_docs.py tests/unit/test_dependencies.py \
 	  tests/unit/test_secrets.py tests/integration/postgres/test_migrations.py
+	$(BIN)/python -m tests.gates.sql
 	$(BIN)/python -m tests.gates.compose
 	$(BIN)/python -m tests.gates.audit requirements.lock requirements-dev.lock
 

@@ -14,6 +14,8 @@ import pytest
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the tests marked `alone` behind the others, so that workers seldom wait for each other."""
+    if unlike := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"The name of a test holds an address, other workers call it otherwise: {unlike[0]}")
     items.sort(key=_is_alone)
 
 

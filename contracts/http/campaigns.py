@@ -50,12 +50,16 @@ ParameterValue = Annotated[str, StringConstraints(max_length=MAX_PARAMETER_VALUE
 PersonName = Annotated[str, StringConstraints(max_length=MAX_PERSON_NAME_CHARACTERS, pattern=NO_NUL)]
 
 
+Phone = Annotated[str, Field(json_schema_extra={"format": "phone", "minLength": 4}, examples=["+15551231234"])]
+"""As people write it, with `+` or `00`. Read in services/campaign/phones.py."""
+
+
 class Recipient(BaseModel):
     """One recipient with what is known of the person, and the values of the message's placeholders."""
 
     model_config = ConfigDict(extra="forbid")
 
-    phone: str = Field(description="As in `recipients`.", examples=["+15551231234"])
+    phone: Phone = Field(description="As in `recipients`.")
     first_name: PersonName | None = None
     last_name: PersonName | None = None
     parameters: dict[ParameterKey, ParameterValue] | None = Field(
@@ -102,7 +106,7 @@ class SendRequest(BaseModel):
     )
 
     recipients: Annotated[
-        list[SkipValidation[str | Recipient]],
+        list[SkipValidation[Phone | Recipient]],
         Field(min_length=1, max_length=MAX_RECIPIENTS),
         WrapValidator(_list_or_pages),  # their number is checked where they are read
     ] = Field(
@@ -110,14 +114,22 @@ class SendRequest(BaseModel):
         "there), or objects. Each number gets one message."
     )  # checked one by one in services/campaign/recipients.py, so that every wrong one is named
     message: str = Field(
-        max_length=MAX_MESSAGE_CHARACTERS, pattern=NO_NUL, description="The text; `${key}` is filled from parameters."
+        max_length=MAX_MESSAGE_CHARACTERS,
+        pattern=NO_NUL,
+        description="The text; `${key}` is filled from parameters, so each recipient needs a value, or there is one for all.",
+        json_schema_extra={"minLength": 1, "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"},
     )
     name: Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS, pattern=NO_CONTROL)] | None = Field(
         default=None, description="What you call the campaign."
     )
     sender: (
         Annotated[str, StringConstraints(min_length=1, max_length=MAX_SENDER_CHARACTERS, pattern=NO_CONTROL)] | None
-    ) = Field(default=None, alias="from", description="A number, short code or name; else SINCH_NUMBER.")
+    ) = Field(
+        default=None,
+        alias="from",
+        description="A number of at most 15 digits, a short code, or a name of at most 11 characters; else SINCH_NUMBER.",
+        json_schema_extra={"format": "sender"},
+    )
     send_at: GivenMoment | None = Field(
         default=None,
         description="Not before this time, at most a year ahead. One that has passed, by a day at most, means at once. "
@@ -144,6 +156,7 @@ class SendRequest(BaseModel):
     default_region: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{2}$")] | None = Field(
         default=None,
         description="Country (ISO 3166, two letters) of numbers without `+` or `00`. Without it they are refused.",
+        json_schema_extra={"format": "country"},
         examples=["US"],
     )
 

@@ -31,7 +31,8 @@ DOOR = web.AppKey("door", Door)
 def new_application(settings: Settings) -> web.Application:
     """An application with nothing but its door, which stands open as long as the settings name no key."""
     app = web.Application(client_max_size=settings.max_body_bytes)
-    app[STANDS_OPEN] = lambda: settings.may_stand_open and not settings.api_keys
+    stands_open = settings.may_stand_open and not settings.api_keys  # once: it is asked with every request
+    app[STANDS_OPEN] = lambda: stands_open
     add_door(app, OwnNames(settings.base_url, settings.allowed_hosts))
     return app
 
@@ -39,7 +40,8 @@ def new_application(settings: Settings) -> web.Application:
 def health_application(settings: Settings) -> web.Application:
     """An application for health and metrics on a port of their own, which nobody outside is told of: it asks for no key."""
     app = new_application(settings)
-    app[STANDS_OPEN] = lambda: may_stand_open(settings.host, settings.base_url)
+    stands_open = may_stand_open(settings.host, settings.base_url)
+    app[STANDS_OPEN] = lambda: stands_open
     return app
 
 

@@ -1,27 +1,33 @@
 """What every answer tells a browser: guess no type, keep nothing, show it in no frame, load nothing, give it to no other page."""
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict, istr
 
-CSP = "Content-Security-Policy"
+CSP = istr("Content-Security-Policy")
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-UNLESS_SAID = ((CSP, NOTHING), (hdrs.CACHE_CONTROL, "no-store"))
+ALWAYS = CIMultiDict(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+)
+UNLESS_SAID = CIMultiDict({CSP: NOTHING, hdrs.CACHE_CONTROL: "no-store"})
 """A page brings the policy that it needs, and an asset may say how long it lives."""
+AS_A_RULE = CIMultiDict([*ALWAYS.items(), *UNLESS_SAID.items()])
 
 
 def complete(response: web.StreamResponse) -> None:
     """Add what an answer does not say itself."""
     headers = response.headers
-    headers.update(ALWAYS)
-    for name, value in UNLESS_SAID:
-        if name not in headers:
-            headers[name] = value
+    if CSP not in headers and hdrs.CACHE_CONTROL not in headers:
+        headers.extend(AS_A_RULE)  # every answer takes this way: it costs a microsecond
+        return
+    headers.extend(ALWAYS)
+    for name, value in UNLESS_SAID.items():
+        headers.setdefault(name, value)
 
 
 async def add_security_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:

@@ -51,6 +51,8 @@ STANDING_STILL = _gauge(
 )
 HTTP_REQUESTS = _counter("http_requests", "Requests answered.", "handler", "status")
 HTTP_SECONDS = _histogram("http_seconds", "Time from a request's arrival to its answer, in seconds.", "handler")
+API_KEYS_REFUSED = _counter("api_keys_refused", "Requests to the API whose key was not let in.", "reason")
+REQUESTS_LIMITED = _counter("requests_limited", "Requests to the API beyond their key's requests a minute.")
 CAMPAIGNS_ACCEPTED = _counter("campaigns_accepted", "Campaigns answered with 202.")
 RECIPIENTS_REQUESTED = _counter("recipients_requested", "Recipients of accepted campaigns.")
 OUTBOX_CHUNKS = _gauge("outbox_chunks", "Chunks written to PostgreSQL and not yet in the log.")

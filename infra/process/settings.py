@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         description="Keys of the API that may do everything, `name:secret` or "
         "secrets of 16 characters or more, by commas. `heliograph keys` makes better ones.",
     )
+    api_requests_per_minute: int = Field(
+        6_000,
+        ge=1,
+        le=10_000_000,
+        description="Requests a minute that a key of the API may make at each replica, unless it has a limit of its own.",
+    )
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
     sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")
     webhook_basic_auth: Secrets = Field((), description="`user:password` that Sinch's callbacks show, by commas.")

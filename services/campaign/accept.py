@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from contextlib import nullcontext
 from datetime import datetime
 from http import HTTPStatus
@@ -16,9 +17,10 @@ from infra.postgres.trouble import PASSES
 from infra.process.world import World, iso
 from services.campaign.access.callers import Caller
 from services.campaign.addresses import Addresses
+from services.campaign.body.ordered import in_pages
 from services.campaign.body.pauses import Pauses
 from services.campaign.body.reading import BodyHash, Reading
-from services.campaign.chunks import Template, cut, encoded
+from services.campaign.chunks import Chunk, Template, cut, encoded
 from services.campaign.options import Options, read_options
 from services.campaign.problems import CorrectTheRequest, TryLater
 from services.campaign.publish import Publisher
@@ -76,29 +78,32 @@ class Acceptance:
         now = self._world.clock.wall()
         options, faults = read_options(request, now)
         reading = Reading(request, caller.default_region or self._default_region, faults, self._world.clock)
-        body_hash = None if key is None else BodyHash()
-        await reading.read(body_hash)
-        repeat = None if key is None or body_hash is None else RepeatKey(caller.id, key, body_hash.of(request))
-        if repeat is not None and (earlier := await self._outbox.earlier(repeat)) is not None:
-            return self._again(earlier, repeat)
-        reading.refuse_faults()
-        new = await self._prepare(request, reading.recipients, options, NewBy(caller.id, now, repeat))
-        if not await self._record(new):
-            return await self._lost_the_race(new)
-        return new.campaign
+        try:
+            body_hash = None if key is None else BodyHash()
+            await reading.read(body_hash)
+            repeat = None if key is None or body_hash is None else RepeatKey(caller.id, key, body_hash.of(request))
+            if repeat is not None and (earlier := await self._outbox.earlier(repeat)) is not None:
+                return self._again(earlier, repeat)
+            reading.refuse_faults()
+            new = await self._prepare(request, reading.recipients, options, NewBy(caller.id, now, repeat))
+            return new.campaign if await self._record(new) else await self._lost_the_race(new)
+        finally:
+            await reading.forget()
 
     async def _prepare(self, request: SendRequest, recipients: Recipients, options: Options, by: NewBy) -> NewCampaign:
         """Cut it into chunks, in slices, so that others on this event loop are not held up."""
         campaign_id, pauses = self._world.ids.uuid7(), Pauses(self._world.clock)
         template = Template(campaign_id, iso(by.at), by.actor, request.message, request.name, request.sender, options)
-        chunks = []
+        chunks: deque[Chunk] = deque()
         for chunk in cut(template, recipients.parameters):
             chunks.append(chunk)
             await pauses.when_due()
-        events = []
-        for number, chunk in enumerate(chunks):
-            events.append(encoded(template, number, len(chunks), chunk))
+        count, sizes = len(chunks), [len(chunk.recipients) for chunk in chunks]
+        events: list[bytes] = []
+        while chunks:  # each is let go of by itself: very many at once take long
+            events.append(encoded(template, len(events), count, chunks.popleft()))
             await pauses.when_due()
+        people = await in_pages(recipients.names, pauses)
         campaign = Campaign(
             campaign_id=campaign_id,
             name=request.name,
@@ -106,10 +111,10 @@ class Acceptance:
             sender=request.sender,
             actor=by.actor,
             duplicates=recipients.duplicates,
-            chunk_recipients=[len(chunk.recipients) for chunk in chunks],
+            chunk_recipients=sizes,
             created_at=by.at,
         )
-        return NewCampaign(campaign, events, recipients.names, by.repeat, options)
+        return NewCampaign(campaign, events, recipients.names, by.repeat, options, people)
 
     async def _record(self, new: NewCampaign) -> bool:
         try:

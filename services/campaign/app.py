@@ -22,8 +22,9 @@ from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
 from services.campaign.access.key_ring import KeyRing
 from services.campaign.addresses import Addresses
-from services.campaign.auth import guard
+from services.campaign.auth import Guard
 from services.campaign.body.held import Bodies
+from services.campaign.cursors import NumberCursors
 from services.campaign.decisions import Decisions
 from services.campaign.docs_page import add_docs
 from services.campaign.measured import measured
@@ -53,7 +54,8 @@ async def setup(app: web.Application, settings: Settings, world: World) -> None:
     dsn, kafka = settings.database_url.get_secret_value(), connection_from(settings)
     ring, may_be_open = KeyRing(dsn, settings.api_keys, world), settings.may_stand_open
     app[STANDS_OPEN] = lambda: may_be_open and ring.is_empty
-    app.middlewares.extend([measured(world.clock), problem_documents, guard(ring, world.clock, app[STANDS_OPEN])])
+    app.middlewares.extend([measured(world.clock), problem_documents])
+    Guard(ring, world.clock, settings.api_requests_per_minute, app[STANDS_OPEN]).stand_before(app)
     app.router.add_get("/", _banner)
     app.router.add_view("/api/campaigns/send", SendView)
     for path, view in (*look.ROUTES, *control_views.ROUTES, *opt_outs.ROUTES, *replies.ROUTES):
@@ -103,6 +105,7 @@ async def _lifetime(
             decisions=Decisions(pool),
             voice=Voice(publisher.appender),
             pseudonym=lambda number: pseudonym(number, privacy_key),
+            cursors=NumberCursors(privacy_key),
             addresses=addresses,
             world=world,
             max_body_bytes=settings.max_body_bytes,

@@ -85,6 +85,8 @@ def specification(app: web.Application) -> dict[str, Any]:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             _finish(operation, ERRORS.get((path, method), {}))
+            if "requestBody" in operation:
+                _say_whether_needed(operation["requestBody"], spec["components"]["schemas"])
     return spec
 
 
@@ -101,6 +103,14 @@ def _finish(operation: dict[str, Any], errors: dict[HTTPStatus, str]) -> None:
             "description": words,
             "content": {CONTENT_TYPE: {"schema": schema}},
         }
+
+
+def _say_whether_needed(body: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body is needed when one of its fields is (services/campaign/views.py)."""
+    (content,) = body["content"].values()
+    schema = content["schema"]
+    schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    body["required"] = bool(schema.get("required"))
 
 
 async def _specification(request: web.Request) -> web.Response:

@@ -11,6 +11,8 @@ from contracts.http.problems import Fault
 
 MOST_FAULTS = 100
 """That an answer names; it counts them all."""
+MOST_BYTES = 50_000
+"""Of them as JSON: values and names may be long."""
 SHOWN_CHARACTERS = 200
 TOLD_IN_WORDS = 10
 
@@ -67,12 +69,17 @@ class Faults:
     def __init__(self, found: Iterable[Fault] = ()) -> None:
         self.first: list[Fault] = []
         self.count = 0
+        self._room = MOST_BYTES
         self.add(*found)
 
     def add(self, *found: Fault) -> None:
         """Count these, and keep them while there is room."""
         self.count += len(found)
-        self.first += found[: MOST_FAULTS - len(self.first)]
+        for fault in found:
+            if self.is_full:
+                break
+            self._room -= len(orjson.dumps(fault, default=str))
+            self.first.append(fault)
 
     def add_all(self, others: "Faults") -> None:
         """Count and keep likewise what another has."""
@@ -82,7 +89,7 @@ class Faults:
     @property
     def is_full(self) -> bool:
         """Whether further faults are only counted."""
-        return len(self.first) >= MOST_FAULTS
+        return len(self.first) >= MOST_FAULTS or self._room <= 0
 
 
 def faults_of(error: ValidationError, prefix: str = "") -> list[Fault]:

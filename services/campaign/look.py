@@ -21,6 +21,7 @@ CampaignStatus = Annotated[
     str, AfterValidator(one_of(CAMPAIGN_STATUSES)), Field(json_schema_extra={"enum": [*CAMPAIGN_STATUSES]})
 ]
 MessageStatus = Annotated[str, AfterValidator(one_of(STATUSES)), Field(json_schema_extra={"enum": [*STATUSES]})]
+Cursor = Annotated[str, Field(json_schema_extra={"format": "cursor"}, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 
 CAMPAIGNS_A_PAGE = 50
@@ -32,7 +33,7 @@ class CampaignsView(View):
 
     @needs(Scope.READ)
     async def get(
-        self, status: CampaignStatus | None = None, limit: Limit = CAMPAIGNS_A_PAGE, cursor: str | None = None
+        self, status: CampaignStatus | None = None, limit: Limit = CAMPAIGNS_A_PAGE, cursor: Cursor | None = None
     ) -> r200[CampaignPage]:
         """List campaigns, the newest first.
 
@@ -72,7 +73,7 @@ class MessagesView(View):
         /,
         status: MessageStatus | None = None,
         limit: Limit = MESSAGES_A_PAGE,
-        cursor: str | None = None,
+        cursor: Cursor | None = None,
     ) -> r200[MessagePage]:
         """List a campaign's messages by number, each with its status in plain words.
 
@@ -80,11 +81,11 @@ class MessagesView(View):
         Status Codes:
             200: One page.
         """
-        after = cursors.read_number(cursor)
+        after = self.service.cursors.read(campaign_id, cursor)
         campaign = await _known(self, campaign_id)
         found = await self.service.reads.messages(campaign_id, after, status, limit + 1)
         page = found[:limit]
-        more = cursors.write(page[-1].recipient) if len(found) > limit else None
+        more = self.service.cursors.write(campaign_id, page[-1].recipient) if len(found) > limit else None
         answers = [message_answer(str(campaign_id), state) for state in page]
         return json_answer(MessagePage(messages=answers, projected=campaign.projected, next_cursor=more))
 

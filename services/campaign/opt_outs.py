@@ -8,6 +8,7 @@ from aiohttp_pydantic.oas.typing import r200, r202
 
 from contracts import topics
 from contracts.events import RecipientOptedIn, RecipientOptedOut, encode
+from contracts.http.campaigns import Phone
 from contracts.http.controls import OptOutAnswer
 from contracts.http.problems import Fault
 from infra.kafka.log import Entry
@@ -35,7 +36,7 @@ class OptOutView(View):
     """One number."""
 
     @needs(Scope.SEND)
-    async def put(self, phone: str, /) -> r202[OptOutAnswer]:
+    async def put(self, phone: Phone, /) -> r202[OptOutAnswer]:
         """Opt a number out: no campaign sends to it any more.
 
         Tags: opt-outs
@@ -47,7 +48,7 @@ class OptOutView(View):
         return _answer(OUT, digits, now, 202)
 
     @needs(Scope.ADMIN)
-    async def delete(self, phone: str, /) -> r202[OptOutAnswer]:
+    async def delete(self, phone: Phone, /) -> r202[OptOutAnswer]:
         """Opt a number in again.
 
         Tags: opt-outs
@@ -59,7 +60,7 @@ class OptOutView(View):
         return _answer(IN, digits, None, 202)
 
     @needs(Scope.READ)
-    async def get(self, phone: str, /) -> r200[OptOutAnswer]:
+    async def get(self, phone: Phone, /) -> r200[OptOutAnswer]:
         """Show whether a number has opted out, by whatever way: here, by a reply, by an operator's delivery code.
 
         Tags: opt-outs

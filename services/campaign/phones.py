@@ -18,7 +18,8 @@ MIN_DIGITS = 7  # the shortest numbers in use (Niue, Saint Helena) have a 3-digi
 MAX_DIGITS = 15  # ITU-T E.164, section 6
 MAX_CHARACTERS = 64  # with separators; longer is no phone number
 
-_SEPARATORS = str.maketrans("", "", " -()[].\t\u00a0\u2010\u2011\u2012\u2013")
+_SEPARATORS = str.maketrans("", "", " -()[].\t\u2010\u2011\u2012\u2013")
+_WIDTHS = (1, 2, 3)  # of country codes
 _DIGITS = re.compile(r"[0-9]+")
 _FRACTION = re.compile(r"(\+?[0-9]{7,})\.0")
 _ROUNDED = re.compile(r"[0-9][.,]?[0-9]*E\+?[0-9]+", re.IGNORECASE)
@@ -134,15 +135,18 @@ def _without_separators(text: str) -> str:
 
 
 def _international(digits: str) -> str:
-    return digits if digits and _is_possible(digits) else _ask_the_library(digits)
+    if digits and _is_possible(digits):
+        return digits
+    if digits.startswith("0"):
+        raise NotAPhone(NOT_INTERNATIONAL)
+    if len(digits) >= MIN_DIGITS and not any(digits[:width] in _countries() for width in _WIDTHS):
+        raise NotAPhone(NO_SUCH_COUNTRY)  # as the library says, in a tenth of the time
+    return _checked(_parsed(f"+{digits}"))
 
 
 def _national(digits: str, region: str) -> str:
     """A number of `region` as people there write it. Only one that is known to be in use: the reading is a guess."""
-    try:
-        number = phonenumbers.parse(digits, region)
-    except NumberParseException as error:
-        raise NotAPhone(_UNPARSED[error.error_type]) from error
+    number = _parsed(digits, region)
     normal = _checked(number)
     if not phonenumbers.is_valid_number(number):
         raise NotAPhone(NOT_IN_USE.format(region=region))
@@ -152,7 +156,7 @@ def _national(digits: str, region: str) -> str:
 def _is_possible(digits: str) -> bool:
     """Whether the table alone accepts the digits as they are."""
     countries = _countries()
-    for width in (1, 2, 3):
+    for width in _WIDTHS:
         country = countries.get(digits[:width])
         if country is not None:
             if len(digits) not in country.lengths:
@@ -181,15 +185,12 @@ _UNPARSED = {
 }
 
 
-def _ask_the_library(digits: str) -> str:
-    """What `phonenumbers` makes of digits that the table did not accept as they are."""
-    if digits.startswith("0"):
-        raise NotAPhone(NOT_INTERNATIONAL)
+def _parsed(text: str, region: str | None = None) -> PhoneNumber:
+    """What `phonenumbers` reads, of digits that the table did not accept as they are."""
     try:
-        number = phonenumbers.parse(f"+{digits}")
+        return phonenumbers.parse(text, region)
     except NumberParseException as error:
         raise NotAPhone(_UNPARSED[error.error_type]) from error
-    return _checked(number)
 
 
 def _checked(number: PhoneNumber) -> str:

@@ -15,7 +15,6 @@ from services.campaign.options import Options
 from services.campaign.recipients import Names
 
 CHUNKS_A_PAGE = 32  # read and appended together: at most 16 MB
-PEOPLE_A_STATEMENT = 10_000
 MANY_CHUNKS = 100  # 50 MB: written in more time than a look may take
 COPY_SECONDS = 60.0
 
@@ -59,13 +58,17 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 class NewCampaign(msgspec.Struct, frozen=True):
-    """Everything that is written when a campaign is accepted. `events` are the log's records, by chunk number."""
+    """Everything that is written when a campaign is accepted. `events` are the log's records, by chunk number.
+
+    `people`: the phones that have names, in pages, in one order for all requests: they must not lock each other out.
+    """
 
     campaign: Campaign
     events: Sequence[bytes]
     names: Mapping[str, Names]
     key: RepeatKey | None = None
     options: Options = Options()
+    people: Sequence[Sequence[str]] = ()
 
 
 Append = Callable[[Sequence[tuple[int, bytes]]], Awaitable[None]]
@@ -169,9 +172,7 @@ class Outbox:
     """
 
     async def _remember_names(self, connection: Connection, new: NewCampaign) -> None:
-        everybody = sorted(new.names)  # all requests in one order, so that they do not lock each other out
-        for first in range(0, len(everybody), PEOPLE_A_STATEMENT):
-            page = everybody[first : first + PEOPLE_A_STATEMENT]
+        for page in new.people:
             first_names, last_names = zip(*(new.names[phone] for phone in page), strict=True)
             phones = [int(phone) for phone in page]
             await connection.execute(self.REMEMBER_NAMES, phones, first_names, last_names, new.campaign.created_at)

@@ -13,6 +13,7 @@ from infra.process.world import World
 from services.campaign.accept import Acceptance
 from services.campaign.addresses import Addresses
 from services.campaign.body.held import Bodies, Held
+from services.campaign.cursors import NumberCursors
 from services.campaign.decisions import Decisions
 from services.campaign.faults import faults_of, in_words
 from services.campaign.json_body import READ_AT_ONCE, Limits, read_object
@@ -30,6 +31,7 @@ class Service:
     decisions: Decisions
     voice: Voice
     pseudonym: Callable[[str], str]
+    cursors: NumberCursors
     addresses: Addresses
     world: World
     max_body_bytes: int

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = {"contracts", "infra", "services", "tests"}
-COMES_WITH = {"pydantic-core": "pydantic", "python-dotenv": "pydantic-settings"}
+COMES_WITH = {"multidict": "aiohttp", "pydantic-core": "pydantic", "python-dotenv": "pydantic-settings"}
 """Imported as part of another package's own interface."""
 TOOLS = {"asyncpg-stubs", "mypy", "pip-audit", "pip-tools", "pytest-asyncio", "pytest-xdist", "ruff",
          "setuptools", "testcontainers"}  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.campaign.conftest import Client
+from tests.integration.campaign.conftest import SEND, Client
 
 
 @pytest.fixture
@@ -62,3 +62,10 @@ async def test_the_page_loads_nothing_from_elsewhere(standing: Client) -> None:
 async def test_nothing_else_is_served(standing: Client, asset: str) -> None:
     """The page's own files only."""
     assert (await standing.get(f"/docs/{asset}")).status == 404
+
+
+async def test_a_body_is_described_as_needed_where_it_is(standing: Client) -> None:
+    """A client that is made from the description sends one where we ask for it."""
+    paths = (await (await standing.get("/openapi.json")).json())["paths"]
+    assert paths[SEND]["post"]["requestBody"]["required"] is True
+    assert paths["/api/campaigns/{campaign_id}/pause"]["post"]["requestBody"]["required"] is False

@@ -71,7 +71,7 @@ def test_a_refusal_says_why(text: str, reason: str) -> None:
 
 def _verdict(digits: str) -> str | None:
     try:
-        return phones._ask_the_library(digits)
+        return phones._checked(phones._parsed(f"+{digits}"))
     except NotAPhone:
         return None
 

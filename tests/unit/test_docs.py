@@ -13,7 +13,9 @@ from services.cli.docs import pages
 
 ROOT = Path(__file__).parents[2]
 NOTES = ROOT / "docs" / "sinch-contract.md"  # notes about another's documentation: its file names and shortened samples
-PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")} - {NOTES})
+PAGES = sorted(
+    {ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")} - {NOTES}
+)
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?:contracts|infra|services|tests|docs|\.ci)/[\w./-]*")

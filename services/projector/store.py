@@ -19,6 +19,7 @@ from services.projector.projections import (
     campaigns,
     counts,
     history,
+    message_statements,
     messages,
     orphan_reports,
     parked,
@@ -53,7 +54,7 @@ class Store:
         connection = await connect(dsn, "projector", PROBE_BY_KEY)
         number = await builds.checked(connection, build)
         await connection.execute(f"SET search_path = build_{number}")
-        await connection.execute(messages.STAGE)
+        await connection.execute(message_statements.STAGE)
         return cls(connection, number)
 
     async def close(self) -> None:

@@ -19,6 +19,15 @@ from contracts.statuses import UNRECOGNISED
 from infra.postgres.pool import Connection
 from services.projector.lattice import FactRow, Follow, Height, Words
 from services.projector.projections.copying import copy, escape
+from services.projector.projections.message_statements import (
+    APART,
+    COLUMNS,
+    FIRST_HEARD,
+    FOLLOW,
+    MARK_REQUESTED,
+    NEW,
+    RAISE,
+)
 
 ChunkKey = tuple[str, int]
 """(campaign_id, chunk)."""
@@ -45,95 +54,6 @@ class Moved(NamedTuple):
     before: State | None
     after: State
     messages: int
-
-
-COLUMNS = {  # of `messages`, in its order
-    "campaign_id": "uuid", "recipient": "bigint", "reported_at": "text", "chunk": "integer", "code": "integer",
-    "attempt": "integer", "scheduled": "integer", "given_up": "integer", "rank": "smallint", "parts": "smallint",
-    "requested": "boolean", "retries": "boolean", "retriable": "boolean", "heard": "boolean", "part": "text",
-    "status": "text", "provider_status": "text", "batch_id": "text",
-}  # fmt: skip
-
-STAGE = f"""
-CREATE TEMPORARY TABLE IF NOT EXISTS staged (
-    {", ".join(f"{name} {kind}" + (' COLLATE "C"' if kind == "text" else "") for name, kind in COLUMNS.items())}
-) ON COMMIT DELETE ROWS
-"""
-FEW = 500  # rows; below, taking them apart in the statement is cheaper than a table to fill and to empty
-APART = f"""(
-    SELECT {
-    ", ".join(
-        f"f[{n}]::{kind}" + (' COLLATE "C"' if kind == "text" else "") + f" AS {name}"
-        for n, (name, kind) in enumerate(COLUMNS.items(), 1)
-    )
-}
-    FROM string_to_table($1, E'\\n') AS line CROSS JOIN LATERAL string_to_array(line, E'\\t') AS f
-)"""
-"""What is staged, from the rows as a text; without rows that hold an escape."""
-
-AWAITING = """
-({0}.rank IN (8, 9) AND {0}.given_up < {0}.attempt
- AND ({0}.scheduled >= {0}.attempt OR ({0}.retries AND {0}.retriable)))
-"""
-"""A failure that is not final yet; as in the view `live.messages`."""
-
-SAME = "m.campaign_id = s.campaign_id AND m.recipient = s.recipient AND m.chunk = s.chunk"
-
-_STATES = f"""
-m.campaign_id, m.chunk, {{counted_before}} AS counted_before, old.attempt AS old_attempt, old.part AS old_part,
-old.status AS old_status, old.rank AS old_rank, {AWAITING.format("old")} AS old_awaiting,
-new.attempt, new.part, new.status, new.rank, {AWAITING.format("new")} AS awaiting
-"""
-
-_MOVED = """
-SELECT campaign_id::text, chunk, counted_before, old_attempt, old_part, old_status, old_rank, old_awaiting,
-       attempt, part, status, rank, awaiting, count(*) AS messages
-FROM moved WHERE requested GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
-"""
-
-MARK_REQUESTED = f"""
-WITH moved AS (
-    UPDATE messages m SET requested = true, retries = s.retries FROM {{source}} s
-    WHERE {SAME} AND s.requested AND NOT m.requested
-    RETURNING true AS requested, {_STATES.format(counted_before="false")}
-) {_MOVED}
-"""
-"""Reported before it was requested: from now on it counts."""
-
-FOLLOW = f"""
-WITH moved AS (
-    UPDATE messages m SET scheduled = greatest(m.scheduled, s.scheduled), given_up = greatest(m.given_up, s.given_up)
-    FROM {{source}} s WHERE {SAME} AND (s.scheduled > m.scheduled OR s.given_up > m.given_up)
-    RETURNING m.requested, {_STATES.format(counted_before="true")}
-) {_MOVED}
-"""
-"""What the dispatcher said about follow-ups."""
-
-FIRST_HEARD = """
-UPDATE later_attempts l SET heard = live.sorted(l.heard || '{{1}}') FROM moved r
-WHERE r.heard AND NOT r.old_heard AND (r.scheduled > 0 OR (r.old_attempt, r.old_part) <> (1, '') OR (r.attempt, r.part) <> (1, ''))
-  AND l.campaign_id = r.campaign_id AND l.recipient = r.recipient AND l.chunk = r.chunk
-"""
-"""The first report under the first offer, of messages that may have a row there: it hears of that offer as well."""
-
-RAISE = f"""
-WITH moved AS (
-    MERGE INTO messages AS m USING {{source}} AS s ON {SAME}
-    WHEN MATCHED AND
-           (s.rank = 10, s.attempt, s.part, s.rank, s.reported_at, s.status, s.provider_status, s.code, s.parts,
-            s.batch_id)
-         > (m.rank = 10, m.attempt, m.part, m.rank, m.reported_at, m.status, m.provider_status, m.code, m.parts,
-            m.batch_id)
-    THEN UPDATE SET reported_at = s.reported_at, code = s.code, attempt = s.attempt, rank = s.rank, parts = s.parts,
-        part = s.part, status = s.status, provider_status = s.provider_status, batch_id = s.batch_id,
-        retriable = s.retriable, heard = m.heard OR s.heard
-    WHEN MATCHED AND s.heard AND NOT m.heard THEN UPDATE SET heard = true
-    WHEN NOT MATCHED THEN INSERT ({", ".join(COLUMNS)}) VALUES ({", ".join(f"s.{column}" for column in COLUMNS)})
-    RETURNING m.requested, {_STATES.format(counted_before="merge_action() = 'UPDATE'")}, m.recipient, new.scheduled,
-        old.heard AS old_heard, new.heard
-), first_heard AS ({FIRST_HEARD}) {_MOVED}
-"""
-"""One pass over what is staged: a greater fact changes its row, a message that was not known gets one."""
 
 
 @dataclass(slots=True)
@@ -195,12 +115,7 @@ class ChunkRows(NamedTuple):
     alike: Mapping[Like, End]
 
 
-NEW = """
-SELECT k.campaign_id::text, k.chunk FROM unnest($1::uuid[], $2::integer[]) AS k (campaign_id, chunk)
-WHERE NOT EXISTS (SELECT FROM batches b WHERE b.campaign_id = k.campaign_id AND b.chunk = k.chunk)
-  AND NOT EXISTS (SELECT FROM history h WHERE h.campaign_id = k.campaign_id AND h.chunk = k.chunk)
-"""
-"""Chunks that have no message: each comes with its request's row in `batches`, or with a fact in `history`."""
+FEW = 500  # rows; below, taking them apart in the statement is cheaper than a table to fill and to empty
 WORTH_ASKING = 2_000  # messages of a batch; below it is a round trip for little
 
 
@@ -227,10 +142,8 @@ async def apply(connection: Connection, facts: Facts, rows: Mapping[ChunkKey, Ch
 
 async def raise_further(connection: Connection, facts: Facts) -> list[Moved]:
     """Join more facts after `apply`, in its transaction."""
-    if not facts:
-        return []
-    await connection.execute("TRUNCATE staged")
-    return await _merge(connection, facts, [rows_of(key, chunk).text for key, chunk in facts.items()])
+    rows = [rows_of(key, chunk).text for key, chunk in facts.items()]
+    return await _merge(connection, facts, rows) if rows else []
 
 
 async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) -> list[Moved]:
@@ -241,6 +154,7 @@ async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) ->
     if _can_be_taken_apart(text):
         source, arguments = APART, (text.decode().removesuffix("\n"),)
     else:
+        await connection.execute("DELETE FROM staged")  # of an earlier merge of this transaction
         await copy(connection, "staged", rows)
     statements = [MARK_REQUESTED] if any(c.requested for c in facts.values()) else []
     if any(f.scheduled or f.given_up for c in facts.values() for f in c.follow.values()):
@@ -248,7 +162,10 @@ async def _merge(connection: Connection, facts: Facts, rows: Sequence[bytes]) ->
     moved: list[Record] = []
     for statement in (*statements, RAISE):
         moved += await connection.fetch(statement.format(source=source), *arguments)
-    return [_moved(row) for row in moved]
+    for row in moved:
+        if row["first_heard"]:
+            await connection.execute(FIRST_HEARD, row["campaign_id"], row["chunk"], row["first_heard"])
+    return [_moved(row) for row in moved if row["requested"]]
 
 
 def _can_be_taken_apart(text: bytes) -> bool:
@@ -258,7 +175,7 @@ def _can_be_taken_apart(text: bytes) -> bool:
 
 
 def _moved(row: Record) -> Moved:
-    campaign_id, chunk, counted, *states, messages = row
+    campaign_id, chunk, counted, *states, messages, _, _ = row
     before = State(*states[:5]) if counted else None
     return Moved(campaign_id, chunk, before, State(*states[5:]), messages)
 

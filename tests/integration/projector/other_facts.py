@@ -41,6 +41,10 @@ def _campaign(number: int, chance: random.Random) -> Iterator[Said]:
         yield _about(number, nth, e.RecipientsRefused, recipients=recipients[2:4], code="c", text="no such number")
         yield _about(number, nth, e.ReportNeverCame, recipients=recipients[4:6], batch_id="01B")
         yield from reports(number, nth, recipients[6 : chance.randrange(7, SIZE)], chance)
+        for attempt in (2, 9999):  # which nobody made, except in every second chunk the second
+            yield from reports(number, nth, recipients[8:12], chance, attempt)
+        if nth % 2:
+            yield _about(number, nth, e.BatchAccepted, attempt=2, client_reference="r", batch_id="01B2")
     controls: tuple[type[e.ControlEvent], ...] = (e.CampaignPaused, e.CampaignResumed, e.CampaignCancelled)
     for kind in chance.choices(controls, [6, 6, 1], k=5):
         event: e.ControlEvent = kind(
@@ -51,11 +55,11 @@ def _campaign(number: int, chance: random.Random) -> Iterator[Said]:
 
 
 def _about(number: int, nth: int, kind: type[Any], **more: Any) -> Said:
-    """A fact about a chunk's first offer."""
+    """A fact about an offer of a chunk, the first unless another is given."""
     key = chunk_key(campaign_id(number), nth)
     event = kind(
         event_id=derived_id(kind.__name__, key), occurred_at=moment(50), campaign_id=campaign_id(number), chunk=nth,
-        attempt=1, **more,
+        **{"attempt": 1} | more,
     )  # fmt: skip
     return Said(topics.DELIVERY_REPORTS if kind is e.ReportNeverCame else topics.DISPATCHES, key, event)
 

@@ -110,14 +110,15 @@ async def test_a_word_about_the_follow_up_of_an_attempt_nobody_made_moves_no_mes
     assert await applied.pairs(MARKS) == {"Delivered": ""}
 
 
-async def test_the_first_attempt_is_heard_also_where_a_word_of_ours_is_greater(store: Store) -> None:
+@pytest.mark.parametrize("asked", ["together", "last"])
+async def test_the_first_attempt_is_heard_also_where_a_word_of_ours_is_greater(store: Store, asked: str) -> None:
     """`Queued` of the first, then our word that no report came, then the second attempt: both were heard of."""
     never = _about(e.ReportNeverCame, 1, batch_id="01B1", recipients=[WHO])
     said: list[e.AnyEvent] = [_report("Queued", 1), never, _offered(2), _report("Delivered", 2)]
     for order in itertools.permutations(said):
-        for parts in ([[*requests(), *order]], [requests(), *([one] for one in order)]):
-            applied = await _applied(store, *parts)
-            assert [tuple(row) for row in await applied.rows(INCIDENTS)] == [(WHO, 1, 2)]
+        parts = [[*order, *requests()]] if asked == "together" else [*([one] for one in order), requests()]
+        applied = await _applied(store, *parts)
+        assert [tuple(row) for row in await applied.rows(INCIDENTS)] == [(WHO, 1, 2)]
 
 
 async def test_a_true_duplicate_is_told_while_its_second_attempt_is_to_be_followed_up(store: Store) -> None:

@@ -47,7 +47,7 @@ def reports(
     for recipient in recipients:
         end, code = ("Delivered", 0) if chance.random() < 0.9 else ("Failed", chance.choice((402, 404)))
         for step, (word, number_of) in enumerate((("Queued", 400), ("Dispatched", 401), (end, code))):
-            at = moment(attempt * 100 + step * 10 + chance.random())
+            at = moment(min(attempt, 9) * 100 + step * 10 + chance.random())
             yield Said(
                 topics.DELIVERY_REPORTS,
                 key,

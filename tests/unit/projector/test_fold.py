@@ -70,6 +70,5 @@ def test_reports_only_are_folded_as_reports_among_others() -> None:
     some: Any = [r for r, _ in reports]
     together.take_all(0, some, [v for _, v in reports])
     assert _compared(together) == _compared(alone)
-    assert together.weight == len(reports) + fold.FIRST_WEIGHT * sum(
-        len(c.greatest) for c in together.messages.values()
-    )
+    named = [*(c.greatest for c in together.messages.values()), *together.later.reported.values()]
+    assert together.weight == len(reports) + fold.FIRST_WEIGHT * sum(map(len, named))

@@ -32,10 +32,11 @@ SENT = "Campaign accepted for delivery."
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time", "examples": ["2026-03-01T12:00:00.000Z"]})]
 """UTC, milliseconds, always in this form."""
 
-GivenMoment = Annotated[
-    str, Field(json_schema_extra={"format": "date-time", "examples": ["2026-03-01T13:00:00+01:00"]})
-]
-"""ISO 8601 with or without offset; without one it is UTC. Read in services/campaign/options.py."""
+GivenMoment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""ISO 8601 with or without offset; without one it is UTC. Read in services/campaign/options.py.
+
+Without an example: one that is sent as it stands would be refused as soon as it has passed.
+"""
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold the character NUL, and no message needs it."""

@@ -1,7 +1,7 @@
 """JSON in UTF-8 → its value. What readers could read differently is refused: names that stand twice, no numbers, depth."""
 
 import json
-import re
+from itertools import chain
 from typing import Any, NoReturn
 
 import orjson
@@ -19,7 +19,8 @@ MOST_NAMES = 256  # of one object; none that is known here has more than 100
 TOO_DEEP = f"brackets are nested deeper than {MOST_DEPTH}"
 NOT_UTF_8 = "the text is not UTF-8"
 
-_SPACED = re.compile(rb'"\s+:')
+_SPACED = (b" :", b"\t:", b"\n:", b"\r:")
+"""A colon behind white space may follow a name."""
 
 
 def parse(raw: bytes | bytearray) -> Any:
@@ -41,30 +42,28 @@ def check(raw: bytes | bytearray, value: Any) -> None:
     if type(value) is not dict and type(value) is not list:
         return
     members = _members(value)  # of a name that stands twice only one: then there are more colons than members
-    if raw.count(b":") != members and (raw.count(b'":') != members or _SPACED.search(raw)):
+    if raw.count(b":") == members:
+        return
+    if raw.count(b'":') != members or any(space in raw for space in _SPACED):
         _look_for_repeated_names(raw)
 
 
 def _members(value: Any) -> int:
-    """How many members all objects in a list or object have together."""
+    """How many members all objects in a list or object have together. Level by level: a tenth of what a request costs."""
     count = depth = 0
     level = [value]
     while level:
         depth += 1
         if depth > MOST_DEPTH:
             raise malformed(TOO_DEEP, said="cannot be taken")
-        deeper = []
-        for outer in level:
-            if type(outer) is dict:
-                names = len(outer)
-                if names > MOST_NAMES:
-                    raise malformed(f"an object has {names:,} names, of {MOST_NAMES} at most", said="cannot be taken")
-                count += names
-                outer = outer.values()  # noqa: PLW2901  this loop is a tenth of what reading a request costs
-            for inner in outer:
-                if type(inner) is dict or type(inner) is list:
-                    deeper.append(inner)  # noqa: PERF401  a comprehension for each object takes longer
-        level = deeper
+        objects = [outer for outer in level if type(outer) is dict]
+        arrays = [outer for outer in level if type(outer) is list]
+        most = max(map(len, objects), default=0)
+        if most > MOST_NAMES:
+            raise malformed(f"an object has {most:,} names, of {MOST_NAMES} at most", said="cannot be taken")
+        count += sum(map(len, objects))
+        inner = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays))
+        level = [each for each in inner if type(each) is dict or type(each) is list]
     return count
 
 

@@ -42,9 +42,9 @@ class Placeholders:
     def __init__(self, message: str, defaults: Mapping[str, str]) -> None:
         self._message = message
         self._defaults = defaults
-        self._uses = Counter(PLACEHOLDER.findall(message))
+        self._uses = Counter(PLACEHOLDER.findall(message) if "${" in message else ())
         self._needed = frozenset(self._uses) - frozenset(defaults)
-        literal = PLACEHOLDER.sub("", message)
+        literal = PLACEHOLDER.sub("", message) if self._uses else message
         self._literal = len(literal)
         most = self._literal + sum(self._uses.values()) * MAX_PARAMETER_VALUE_CHARACTERS
         self._measures = bool(self._uses) and (most > MAX_MESSAGE_CHARACTERS or not literal.strip())

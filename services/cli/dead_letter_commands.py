@@ -113,8 +113,9 @@ def redrive_letters(
 
 @app.command("drop")
 def drop_letters(
-    ids: Annotated[list[str], typer.Argument(help="Ids, or how they begin.")],
+    ids: Ids = None,
     *,
+    every: Annotated[bool, typer.Option("--all", help="All open ones.")] = False,
     reason: Annotated[str, typer.Option(help="Why it is not needed.")],
     apply: Apply = False,
     actor: Actor,
@@ -122,7 +123,8 @@ def drop_letters(
     """Note that dead letters are not needed; their bytes stay in the log."""
 
     async def work(kafka: KafkaConnection, _settings: Settings) -> None:
-        wanted = [letter for letter in chosen(await read_letters(kafka), ids) if letter.state == OPEN]
+        letters = await read_letters(kafka)
+        wanted = [letter for letter in (letters if every else chosen(letters, ids or [])) if letter.state == OPEN]
         for letter in wanted:
             echo(_line(letter))
         if not apply:

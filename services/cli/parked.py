@@ -30,6 +30,8 @@ LIST = "SELECT * FROM live.parked ORDER BY decided_at, topic, partition, record_
 FIND = "SELECT * FROM live.parked WHERE topic = $1 AND partition = $2 AND record_offset = $3"
 PLACE = typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="As `parked list` shows it.")
 Place = Annotated[str, PLACE]
+MaybePlace = Annotated[str, typer.Argument(metavar="[TOPIC/PARTITION/OFFSET]", help="As `parked list` shows it.")]
+Every = Annotated[bool, typer.Option("--all", help="All that are parked and undecided.")]
 
 
 def _run(work: Callable[[Connection, KafkaConnection], Coroutine[Any, Any, None]]) -> None:
@@ -97,46 +99,60 @@ def _readable(value: bytes) -> str:
 
 
 @app.command()
-def retry(place: Place, actor: Actor) -> None:
-    """Have the record folded again, by the program that runs now. If that fails it is parked again."""
-    _decide(place, actor, "", drop=False)
+def retry(place: MaybePlace = "", *, every: Every = False, actor: Actor) -> None:
+    """Have records folded again, by the program that runs now. What fails again is parked again."""
+    _decide(place, actor, "", every=every, drop=False)
 
 
 @app.command()
 def drop(
-    place: Place,
+    place: MaybePlace = "",
+    *,
+    every: Every = False,
     reason: Annotated[str, typer.Option(help="Why it is to have no effect.")],
     actor: Actor,
 ) -> None:
-    """Decide that the record has no effect, now and in every rebuild."""
-    _decide(place, actor, reason, drop=True)
+    """Decide that records have no effect, now and in every rebuild."""
+    _decide(place, actor, reason, every=every, drop=True)
 
 
-def _decide(place: str, actor: str, reason: str, *, drop: bool) -> None:
+def _decide(place: str, actor: str, reason: str, *, every: bool, drop: bool) -> None:
     kind = RecordDropped if drop else RecordRetried
+    if every == bool(place):
+        raise typer.BadParameter("give a place, as `parked list` shows it, or --all")
 
     async def work(database: Connection, kafka: KafkaConnection) -> None:
-        row, world = await _found(database, place), World()
-        if row["state"] not in DECIDABLE:
-            echo(f"{place} is {row['state']} already: nothing to decide.", err=True)
-            raise typer.Exit(FAILED)
-        event = kind(
-            event_id=str(world.ids.uuid7()),
-            occurred_at=iso(world.clock.wall()),
-            topic=row["topic"],
-            partition=row["partition"],
-            offset=row["record_offset"],
-            reason=reason,
-            actor=actor,
-        )
-        key = f"{row['topic']}.{row['partition']}"
+        rows = [row for row in await database.fetch(LIST) if row["state"] == "parked"] if every else []
+        if not every:
+            rows.append(await _found(database, place))
+            if rows[0]["state"] not in DECIDABLE:
+                echo(f"{place} is {rows[0]['state']} already: nothing to decide.", err=True)
+                raise typer.Exit(FAILED)
+        world = World()
+        entries = [
+            Entry(
+                topics.PROJECTION_CONTROL,
+                f"{row['topic']}.{row['partition']}",
+                encode(
+                    kind(
+                        event_id=str(world.ids.uuid7()), occurred_at=iso(world.clock.wall()), topic=row["topic"],
+                        partition=row["partition"], offset=row["record_offset"], reason=reason, actor=actor,
+                    )
+                ),
+            )
+            for row in rows
+        ]  # fmt: skip
         appender = Appender(kafka, world, name="parked")
         await appender.start()
         try:
-            await appender.append(Entry(topics.PROJECTION_CONTROL, key, encode(event)), within=APPEND_SECONDS)
+            await appender.append_all(entries, within=APPEND_SECONDS)
         finally:
             await appender.stop()
-        echo(f"{place} {'dropped' if drop else 'will be folded again within seconds'}.")
+        for row in rows:
+            name = f"{row['topic']}/{row['partition']}/{row['record_offset']}"
+            echo(f"{name} {'dropped' if drop else 'will be folded again within seconds'}.")
+        if every:
+            echo(f"{len(rows)} records")
 
     _run(work)
 

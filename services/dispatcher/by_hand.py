@@ -154,6 +154,11 @@ class ByHand:
                 raise NotInDoubt(f"there is no offer {reference}")
             if state != "in_doubt":
                 raise NotInDoubt(f"{reference} is not in doubt: it is {state}")
+            if verdict is Verdict.ABSENT and (same := await connection.fetchval(Doubts.SAME, *key(reference))):
+                raise NotInDoubt(
+                    f"{reference} was offered in the place of an earlier offer that Sinch turned out to have, as batch {same}: "
+                    f"offered again it would be a second message. Settle it as accepted, with --batch-id {same}."
+                )
             await say(await ends.named(connection, reference))
             match verdict:
                 case Verdict.ACCEPTED:

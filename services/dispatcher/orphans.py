@@ -21,9 +21,12 @@ MOST_AT_ONCE = 500
 
 KNOWN = """
 SELECT o.event_id, o.report, b.campaign_id::text, b.chunk, b.attempt, b.part
-FROM dispatch.orphans o JOIN dispatch.batches b USING (batch_id)
+FROM dispatch.orphans o CROSS JOIN LATERAL (
+    SELECT * FROM dispatch.batches a WHERE a.batch_id = o.batch_id ORDER BY a.campaign_id, a.chunk, a.attempt, a.part LIMIT 1
+) b
 ORDER BY o.event_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED
 """
+"""A batch stands on two rows where an offer was believed absent and offered again in vain: the first one is its own."""
 SETTLE = "DELETE FROM dispatch.orphans WHERE event_id = ANY ($1::uuid[])"
 
 _decode = msgspec.json.Decoder(DeliveryReported).decode

@@ -206,23 +206,36 @@ async def test_without_a_policy_a_failure_is_not_sent_again(these: Parts) -> Non
     assert await these.ledger.fetchval("SELECT count(*) FROM dispatch.follow_ups") == 0
 
 
+TWICE = """
+INSERT INTO dispatch.batches (campaign_id, chunk, attempt, state, reason, due_at, rank_at, claims, batch_id, accepted_at)
+SELECT campaign_id, chunk, 2, state, 'absent', due_at, rank_at, 1, batch_id, accepted_at FROM dispatch.batches
+"""
+
+
 async def test_an_orphan_comes_home_once_its_batch_is_known(these: Parts) -> None:
-    """With the same event id, under its chunk's key, also when the report came before the batch."""
+    """With the same event id, under its chunk's key, once: also where two offers are that batch, for the first of them."""
     await these.ask(NUMBERS[:1])
     async with dispatching(these):
         await these.settled()
         batch_id = await these.ledger.fetchval("SELECT batch_id FROM dispatch.batches")
+        await these.ledger.execute(TWICE)
         orphan = DeliveryReported(
             event_id=derived_id("orphan"), occurred_at=soon(0), batch_id=batch_id, recipient=NUMBERS[0],
             status="Delivered", code=0, at=soon(0),
         )  # fmt: skip
         await these.say(topics.DELIVERY_REPORTS, batch_id, orphan)
 
-        async def home() -> bool:
+        async def home() -> list[tuple[int | None, int | None]]:
             reports = await these.events(DeliveryReported, topics.DELIVERY_REPORTS)
-            return any(r.event_id == orphan.event_id and r.campaign_id == CAMPAIGN and r.chunk == 0 for r in reports)
+            return [
+                (r.chunk, r.attempt) for r in reports if r.event_id == orphan.event_id and r.campaign_id == CAMPAIGN
+            ]
 
-        await until(home, "the orphan is home")
+        async def is_home() -> bool:
+            return len(await home()) > 0
+
+        await until(is_home, "the orphan is home")
+        assert await home() == [(0, 1)]
 
 
 async def test_reports_that_never_came_are_fetched(these: Parts) -> None:

@@ -26,6 +26,18 @@ async def test_parked_records_are_listed_shown_and_dropped(within: Within, appen
     await within.until_fetched("SELECT state FROM live.parked", [("dropped",)])
 
 
+async def test_all_that_is_parked_is_decided_at_once(within: Within, appender: Appender) -> None:
+    """`--all` in the place of a place; neither, and both, is refused."""
+    nonsense = b'{"type":"Nonsense.v1"}'
+    await appender.append_all([Entry(topics.DELIVERY_REPORTS, f"k{number}", nonsense) for number in range(3)])
+    within.start()
+    await within.until_fetched("SELECT count(*), min(state) FROM live.parked", [(3, "parked")])
+    assert (await _heliograph(within, "parked", "drop", "--reason", "a test of ours"))[0] == 2
+    code, said = await _heliograph(within, "parked", "drop", "--all", "--reason", "a test of ours")
+    assert (code, "3 records" in said) == (0, True), said
+    await within.until_fetched("SELECT DISTINCT state FROM live.parked", [("dropped",)])
+
+
 async def test_a_build_is_made_compared_shown_and_dropped(within: Within, appender: Appender) -> None:
     """start, status, diff, swap, rollback, drop, one after the other."""
     await appender.append_all([s.entry for s in traffic(60, campaigns=1, chunk_size=10)])

@@ -58,6 +58,23 @@ async def test_doubts_are_listed_with_their_next_step(patient: Whole) -> None:
     assert "1 batches in doubt" in listed
 
 
+PROVEN = """
+WITH first AS (UPDATE dispatch.batches SET state = 'accepted', batch_id = 'B1', owner = NULL WHERE campaign_id = $1 RETURNING *)
+INSERT INTO dispatch.batches (campaign_id, chunk, attempt, state, reason, due_at, rank_at, claims, attempted_at, next_look_at)
+SELECT campaign_id, chunk, 2, 'in_doubt', 'absent', due_at, rank_at, 1, now(), now() + interval '1 hour' FROM first
+"""
+
+
+async def test_absent_is_refused_where_an_earlier_offer_arrived(patient: Whole) -> None:
+    """It was offered in the place of one that Sinch turned out to have: the words name that batch, and nothing changes."""
+    reference = await in_doubt(patient)
+    await patient.pool.execute(PROVEN, reference.campaign_id)
+    again = str(Reference(reference.campaign_id, 0, 2))
+    code, told = await command(patient.settings, "doubts", "settle", again, "absent", "--why", WHY)
+    assert (code, "--batch-id B1" in told) == (1, True), told
+    assert await states(patient, reference) == [(1, "accepted"), (2, "in_doubt")]
+
+
 async def test_absent_is_offered_again(patient: Whole, kafka: KafkaConnection) -> None:
     """As the next attempt, at once; who said so and why stands in the log."""
     reference = await in_doubt(patient)

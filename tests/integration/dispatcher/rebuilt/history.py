@@ -54,6 +54,7 @@ BIG = Shape(campaign(1), 60, 300, text=1_300)
 MANY = Shape(campaign(2), 1_500, 20)
 SPLIT = Shape(campaign(3), 4, 20)
 AGAIN = Shape(campaign(4), 12, 10, failing=5)
+MIXED_LARGE, MIXED_SMALL = Shape(campaign(10), 20, 300, text=1_300), Shape(campaign(11), 300, 20, failing=10)
 LONGEST = 160
 """Characters in a value of a parameter."""
 NARROW = 12

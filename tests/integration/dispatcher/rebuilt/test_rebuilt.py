@@ -4,17 +4,20 @@ import pytest
 
 from tests.integration.dispatcher.parts import Parts, dispatching
 from tests.integration.dispatcher.rebuilt import copies, history
-from tests.integration.dispatcher.rebuilt.history import AGAIN, BIG, MANY, SPLIT, Shape
+from tests.integration.dispatcher.rebuilt.history import AGAIN, BIG, MANY, MIXED_LARGE, MIXED_SMALL, SPLIT, Shape
 from tests.integration.dispatcher.rebuilt.narrow import narrow
 from tests.waiting import until
 
 SHAPES = {
     "large chunks": (BIG, AGAIN),
     "many chunks": (MANY, SPLIT),
+    "a mix": (MIXED_LARGE, MIXED_SMALL, SPLIT),
 }
 
 
-@pytest.mark.parametrize("name", ["large chunks", pytest.param("many chunks", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name", ["large chunks", *(pytest.param(name, marks=pytest.mark.long) for name in ("many chunks", "a mix"))]
+)
 async def test_a_lost_ledger_is_made_whole_by_the_log(these: Parts, name: str) -> None:
     """Emptied in the middle, restored to an older copy, to the last second, emptied at the end."""
     shapes: tuple[Shape, ...] = SHAPES[name]

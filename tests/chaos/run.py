@@ -71,7 +71,9 @@ async def run(scenario: Scenario, kafka: KafkaConnection, dsn: str, home: Path) 
             }  # fmt: skip
             projecting.start()
             some = replicas(scenario, environment, home)
-            await _through(_Course(scenario, some, projecting, Backups(dsn, world), appender, world, verdict), dsn)
+            await _through(
+                _Course(scenario, some, projecting, Backups(dsn, world), appender, world, verdict), kafka, dsn
+            )
         try:
             await until(lambda: caught_up(kafka, dsn), "the tables are at the log's end", within=FOLDED_WITHIN_SECONDS)
         except AssertionError as error:
@@ -131,7 +133,7 @@ class _Course:
             replica.revive()
 
 
-async def _through(course: _Course, dsn: str) -> None:
+async def _through(course: _Course, kafka: KafkaConnection, dsn: str) -> None:
     """Everybody lives until nothing is left to do, or until the time is over: the judge says what is left."""
     if course.scenario.restores:
         await course.backups.take()
@@ -139,7 +141,7 @@ async def _through(course: _Course, dsn: str) -> None:
     lives = [asyncio.create_task(replica.live()) for replica in course.replicas]
     try:
         await course.run()
-        await _settled(course.scenario, dsn)
+        await _settled(course.scenario, kafka, dsn)
     finally:
         course.backups.end()
         await asyncio.gather(*(replica.end() for replica in course.replicas))
@@ -200,12 +202,16 @@ def _decisions(scenario: Scenario) -> list[tuple[float, Decision, str]]:
     return words
 
 
-async def _settled(scenario: Scenario, dsn: str) -> None:
+async def _settled(scenario: Scenario, kafka: KafkaConnection, dsn: str) -> None:
+    """Tables that were restored show nothing that is left until they have folded the log again."""
     connection = await asyncpg.connect(dsn)
     wanted = sum(len(campaign.chunks) for campaign in scenario.campaigns)
 
-    async def settled() -> bool:
+    async def nothing_left() -> bool:
         return bool(await connection.fetchval(ASKED) == wanted and await connection.fetchval(LEFT) == 0)
+
+    async def settled() -> bool:
+        return await nothing_left() and await caught_up(kafka, dsn) and await nothing_left()
 
     try:
         await until(settled, "all is over", within=WITHIN_SECONDS)

@@ -1,8 +1,12 @@
 """The operator's commands, as they are typed: parked, rebuild, explain, audit."""
 
+from typing import Any
+
 from contracts import topics
+from contracts.events import DeliveryReported, encode
+from contracts.identity import derived_id
 from infra.kafka.log import Appender, Entry
-from tests.integration.projector.traffic import campaign_id, traffic
+from tests.integration.projector.traffic import campaign_id, chunk, moment, traffic
 from tests.integration.projector.typed import heliograph
 from tests.integration.projector.within import Within
 
@@ -66,6 +70,42 @@ async def test_explain_tells_a_message_in_words(within: Within, appender: Append
     assert "Sinch accepts it as" in told
     assert told.index("Queued") < told.index("Dispatched")
     assert "15550000003" not in told
+
+
+async def test_explain_says_what_counts_and_what_does_not(within: Within, appender: Appender) -> None:
+    """A report of an attempt that nobody made, and one without a time, which contradicts what stands (FAULTS C7, C12)."""
+    who, key = "15550000001", f"{campaign_id(0)}.0"
+    place: dict[str, Any] = {"campaign_id": campaign_id(0), "chunk": 0, "recipient": who, "batch_id": "01B"}
+
+    def report(word: str, attempt: int, learned: float, at: str | None) -> Entry:
+        event = DeliveryReported(
+            event_id=derived_id(word, attempt), occurred_at=moment(learned), status=word, code=0, at=at, attempt=attempt,
+            client_reference=f"{campaign_id(0)}.0.{attempt}", **place,
+        )  # fmt: skip
+        return Entry(topics.DELIVERY_REPORTS, key, encode(event))
+
+    asked = [said.entry for said in chunk(0, 0, 1, [who])]
+    told = [
+        report("Failed", 1, 10, moment(10)),
+        report("Rejected", 1, 20, None),
+        report("Delivered", 9999, 30, moment(30)),
+    ]
+    for entry in (*asked, *told):
+        await appender.append(entry)
+    within.start()
+    await within.caught_up()
+    code, said = await _heliograph(within, "explain", campaign_id(0), who)
+    assert code == 0, said
+    lines = {
+        word: line
+        for line in said.splitlines()
+        for word in ("Failed", "Rejected", "Delivered")
+        if f"reports {word}" in line
+    }
+    assert ": failed (final)." in said
+    assert "[" not in lines["Failed"]
+    assert "[contradicts a final report" in lines["Rejected"] or "[was final" in lines["Rejected"]  # in one millisecond
+    assert "[counts for nothing: nobody offered this attempt" in lines["Delivered"]
 
 
 async def test_the_audit_says_that_log_and_tables_agree(within: Within, appender: Appender) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from aiohttp import StreamReader, hdrs, web
 
@@ -72,6 +73,14 @@ def _deflate_bits(first: int) -> int:
     return zlib.MAX_WBITS if first & 0x0F == zlib.DEFLATED else -zlib.MAX_WBITS
 
 
+_gates: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDictionary()
+
+
+def _gate() -> asyncio.Lock:
+    """Lets one body of a loop be inflated at a time: 64 slices in one turn of it would be as bad as one of 4 MB."""
+    return _gates.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
 class _Stream:
     """One compressed body: what came of it so far, and what is judged by that."""
 
@@ -87,17 +96,18 @@ class _Stream:
         self._taken += len(data)
         while data:
             inflater = self._member(data[0])
-            try:
-                piece = inflater.decompress(data, SLICE_BYTES)
-            except zlib.error as error:
-                raise BrokenBody(str(error)) from None
+            async with _gate():
+                try:
+                    piece = inflater.decompress(data, SLICE_BYTES)
+                except zlib.error as error:
+                    raise BrokenBody(str(error)) from None
+                await self._turn(len(piece) + WINDOW_BYTES // 16)
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
             self._given += len(piece)
             if self._given > FREE_BYTES and self._given > self._taken * MOST_RATIO:
                 raise Bomb(f"{self._taken} bytes became {self._given}")
             if piece:
                 yield piece
-            await self._turn(len(piece) + WINDOW_BYTES // 16)
 
     def end(self) -> None:
         """The body has come: it must have ended as well."""

@@ -106,3 +106,25 @@ async def test_others_have_their_turn() -> None:
     assert await read(gzip.compress(text), "gzip", 10**7) == text
     task.cancel()
     assert turns >= len(text) // (2 * content_encoding.SLICE_BYTES)
+
+
+async def test_bodies_are_inflated_one_at_a_time() -> None:
+    """Of many at once no more comes in a turn of the loop than of one: two slices."""
+    given = most = 0
+
+    async def take(raw: bytes) -> None:
+        nonlocal given
+        content = StreamReader(Mock(_reading_paused=False), 2**30, loop=asyncio.get_running_loop())
+        content.feed_data(raw)
+        content.feed_eof()
+        async for piece in decoded(content, "gzip"):
+            given += len(piece)
+
+    raw = gzip.compress(TEXT * 3)
+    tasks = [asyncio.ensure_future(take(raw)) for _ in range(16)]
+    while not all(task.done() for task in tasks):
+        before = given
+        await asyncio.sleep(0)
+        most = max(most, given - before)
+    assert given == 16 * len(TEXT) * 3
+    assert most <= 3 * content_encoding.SLICE_BYTES

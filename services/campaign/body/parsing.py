@@ -42,7 +42,8 @@ def check(raw: bytes | bytearray, value: Any) -> None:
     if type(value) is not dict and type(value) is not list:
         return
     members = _members(value)  # of a name that stands twice only one: then there are more colons than members
-    if raw.count(b":") == members:
+    in_texts = sum(text.count(":") for text in value.values() if type(text) is str) if type(value) is dict else 0
+    if raw.count(b":") == members + in_texts:
         return
     if raw.count(b'":') != members or any(space in raw for space in _SPACED):
         _look_for_repeated_names(raw)

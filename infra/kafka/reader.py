@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from zlib import crc32
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -49,7 +50,7 @@ class Reader:
     """One member of a consumer group, with offsets kept by its owner.
 
     On every assignment the owner's `load_offsets` is asked and the partitions are sought; what aiokafka delivers
-    before that is dropped. `member` is the fixed group_instance_id: a member that comes back within the session
+    before that is dropped. `member` is the fixed group_instance_id, with the topics: a member that comes back within the session
     timeout gets its partitions at once, and stopping one does not disturb the others. Two living members must not
     share a name: they would take the partitions from each other for ever.
     """
@@ -92,7 +93,7 @@ class Reader:
             **self._connection.client_arguments(),
             client_id=self._member,
             group_id=self._group,
-            group_instance_id=self._member,
+            group_instance_id=f"{self._member}.{crc32(repr(sorted(self._topics)).encode()):08x}",
             partition_assignment_strategy=(RangePartitionAssignor,),
             auto_offset_reset="none",
             enable_auto_commit=False,

@@ -24,6 +24,7 @@ from infra.process.settings_types import (
     Port,
     Prefix,
     Region,
+    Regions,
     Seconds,
     Secrets,
     Text,
@@ -87,6 +88,23 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000_000,
         description="Requests a minute that a key of the API may make at each replica, unless it has a limit of its own.",
+    )
+    parts_per_request: int = Field(
+        2_000_000,
+        ge=1,
+        le=2**31 - 1,
+        description="Message parts that one request may send, unless its key has a limit of its own.",
+    )
+    parts_per_day: int | None = Field(
+        None,
+        ge=1,
+        le=2**53,
+        description="Message parts that a key may send from 0:00 to 24:00 UTC, unless it has a limit of its own. "
+        "Unset: any number.",
+    )
+    allowed_countries: Regions = Field(
+        (),
+        description="Countries (ISO 3166, two letters) that may be sent to, by commas, unless a key has its own. Unset: all.",
     )
     webhook_token: Secrets = Field((), description="Tokens that a callback's address must carry, by commas.")
     sinch_webhook_secret: Secrets = Field((), description="Secrets that sign Sinch's callbacks, by commas.")

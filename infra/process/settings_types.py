@@ -80,6 +80,7 @@ def region_of(value: str) -> str:
 Url = Annotated[str, BeforeValidator(_url)]
 Dsn = Annotated[SecretStr, PlainValidator(_dsn)]
 Region = Annotated[str, AfterValidator(region_of)]
+Regions = Annotated[tuple[Region, ...], NoDecode, BeforeValidator(_split)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
 Keys = Annotated[tuple[ApiKey, ...], NoDecode, PlainValidator(_keys)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]

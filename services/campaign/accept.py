@@ -16,6 +16,7 @@ from infra.kafka.log import LogError
 from infra.postgres.trouble import PASSES
 from infra.process.world import World, iso
 from services.campaign.access.callers import Caller
+from services.campaign.access.caps import Caps, Counted
 from services.campaign.addresses import Addresses
 from services.campaign.body.ordered import in_pages
 from services.campaign.body.pauses import Pauses
@@ -40,6 +41,7 @@ class NewBy(NamedTuple):
     actor: str
     at: datetime
     repeat: RepeatKey | None
+    counted: Counted
 
 
 class Acceptance:
@@ -51,12 +53,15 @@ class Acceptance:
         publisher: Publisher,
         addresses: Addresses,
         world: World,
+        *,
+        caps: Caps,
         default_region: str | None = None,
     ) -> None:
         self._default_region = default_region
         self._outbox = outbox
         self._publisher = publisher
         self._addresses = addresses
+        self._caps = caps
         self._world = world
         self._large = asyncio.Lock()
         """Held for a request with very many recipients: a million of them take some hundred megabytes of memory."""
@@ -85,7 +90,9 @@ class Acceptance:
             if repeat is not None and (earlier := await self._outbox.earlier(repeat)) is not None:
                 return self._again(earlier, repeat)
             reading.refuse_faults()
-            new = await self._prepare(request, reading.recipients, options, NewBy(caller.id, now, repeat))
+            given = reading.recipients.parameters
+            counted = await self._caps.check(caller, request.message, options.parameters, given)
+            new = await self._prepare(request, reading.recipients, options, NewBy(caller.id, now, repeat, counted))
             return new.campaign if await self._record(new) else await self._lost_the_race(new)
         finally:
             await reading.forget()
@@ -114,11 +121,11 @@ class Acceptance:
             chunk_recipients=sizes,
             created_at=by.at,
         )
-        return NewCampaign(campaign, events, recipients.names, by.repeat, options, people)
+        return NewCampaign(campaign, events, recipients.names, by.repeat, options, people, by.counted)
 
     async def _record(self, new: NewCampaign) -> bool:
         try:
-            return await self._outbox.record(new)
+            recorded = await self._outbox.record(new)
         except PerhapsRecorded as error:
             log.warning("database_away", campaign_id=str(new.campaign.campaign_id), error=repr(error.__cause__))
             detail = (
@@ -126,6 +133,13 @@ class Acceptance:
                 "Post it again with the same Idempotency-Key; without one, look first at its address."
             )
             raise TryLater(detail, code="perhaps_recorded", **self._where(new.campaign.campaign_id)) from error
+        if recorded:
+            made, parts = new.campaign, new.counted.parts
+            log.info(
+                "campaign_accepted",
+                campaign_id=str(made.campaign_id), actor=made.actor, count=made.recipients, parts=parts,
+            )  # fmt: skip
+        return recorded
 
     async def _lost_the_race(self, new: NewCampaign) -> Campaign:
         """An equal request came in at the same time and was first."""

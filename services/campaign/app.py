@@ -20,6 +20,7 @@ from infra.process.settings import Settings
 from infra.process.world import World
 from services.campaign import control_views, look, opt_outs
 from services.campaign.accept import Acceptance
+from services.campaign.access.caps import Caps
 from services.campaign.access.key_ring import KeyRing
 from services.campaign.addresses import Addresses
 from services.campaign.auth import Guard
@@ -98,7 +99,14 @@ async def _lifetime(
         outbox = Outbox(pool)
         publisher = Publisher(outbox, lambda: _connect(kafka, settings, world), world)
         addresses = Addresses(settings.base_url)
-        acceptance = Acceptance(outbox, publisher, addresses, world, settings.default_region)
+        acceptance = Acceptance(
+            outbox,
+            publisher,
+            addresses,
+            world,
+            caps=Caps(settings, world.clock),
+            default_region=settings.default_region,
+        )
         app[SERVICE] = Service(
             acceptance=acceptance,
             reads=Reads(pool),

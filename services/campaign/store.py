@@ -11,6 +11,8 @@ import msgspec
 from infra.kafka.log import LogError
 from infra.postgres.pool import Connection, Pool
 from infra.postgres.trouble import PASSES
+from services.campaign.access.caps import Counted
+from services.campaign.access.parts_used import DayOfKey
 from services.campaign.options import Options
 from services.campaign.recipients import Names
 
@@ -69,6 +71,7 @@ class NewCampaign(msgspec.Struct, frozen=True):
     key: RepeatKey | None = None
     options: Options = Options()
     people: Sequence[Sequence[str]] = ()
+    counted: Counted = Counted(0, None)
 
 
 Append = Callable[[Sequence[tuple[int, bytes]]], Awaitable[None]]
@@ -105,8 +108,9 @@ class Outbox:
     """
     ADD_CAMPAIGN = """
     insert into campaign.campaigns
-        (campaign_id, name, body, sender, actor, recipients, duplicates, chunk_recipients, created_at, options)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        (campaign_id, name, body, sender, actor, recipients, duplicates, chunk_recipients, created_at, options,
+         parts)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """
 
     async def record(self, new: NewCampaign) -> bool:
@@ -119,7 +123,7 @@ class Outbox:
             async with self._pool.acquire() as connection, connection.transaction():
                 if not await self._take_key(connection, new):
                     return False
-                await self._write(connection, new)
+                await self._write_counted(connection, new)
                 written = True
         except PASSES as error:
             if written:
@@ -134,6 +138,16 @@ class Outbox:
                 self.TAKE_KEY, key.actor, key.key, key.body_hash, campaign.campaign_id, campaign.created_at
             )
         )
+
+    async def _write_counted(self, connection: Connection, new: NewCampaign) -> None:
+        """Write it, and count its parts where its key has a limit: last, so that others of this key wait for a moment."""
+        campaign, counted = new.campaign, new.counted
+        if counted.parts_per_day is None:
+            return await self._write(connection, new)
+        day = DayOfKey(connection, campaign.actor, campaign.created_at, counted.parts_per_day)
+        await day.check(counted.parts)
+        await self._write(connection, new)
+        return await day.take(counted.parts, campaign.campaign_id)
 
     async def _write(self, connection: Connection, new: NewCampaign) -> None:
         campaign = new.campaign
@@ -151,6 +165,7 @@ class Outbox:
             campaign.chunk_recipients,
             campaign.created_at,
             msgspec.to_builtins(new.options),
+            new.counted.parts,
         )
         await connection.copy_records_to_table(
             "chunks",

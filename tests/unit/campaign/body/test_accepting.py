@@ -11,9 +11,11 @@ import orjson
 import pytest
 
 from contracts.http.campaigns import SendRequest
+from infra.process.settings import Settings
 from infra.process.world import SystemClock, World
 from services.campaign.accept import Acceptance
 from services.campaign.access.callers import ANONYMOUS
+from services.campaign.access.caps import Caps
 from services.campaign.addresses import Addresses
 from services.campaign.body.long_array import read_long
 from services.campaign.body.ordered import A_PAGE, in_pages
@@ -78,7 +80,9 @@ async def accept(raw: bytes, kept: Kept, key: str | None = None, *, in_pages: bo
     """What the view does with a body."""
     world = World()
     value = await read_long(bytearray(raw), world.clock) if in_pages else parse(raw)
-    acceptance = Acceptance(cast("Outbox", kept), cast("Publisher", kept), Addresses(None), world)
+    settings: dict[str, Any] = {"_env_file": None, "allowed_countries": "US"}
+    caps = Caps(Settings(**settings), world.clock)
+    acceptance = Acceptance(cast("Outbox", kept), cast("Publisher", kept), Addresses(None), world, caps=caps)
     return await acceptance.accept(SendRequest.model_validate(value), ANONYMOUS, key)
 
 

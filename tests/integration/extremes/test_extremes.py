@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
@@ -11,7 +11,7 @@ from contracts import topics
 from contracts.events import DeadLetter, DeliveryReported, RecipientOptedOut, RecordParked, encode
 from contracts.identity import chunk_key, derived_id
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.log import Entry, Partition, Position, Scanner
+from infra.kafka.log import Entry, LogUnavailable, Partition, Position, Scanner
 from infra.process.world import World, iso
 from services.dispatcher.app import CALLBACK_PATH
 from services.dispatcher.intake import READ
@@ -64,10 +64,18 @@ async def _ends(kafka: KafkaConnection, names: Sequence[str]) -> dict[Partition,
     return {partition: end for partition, (_, end) in bounds.items()}
 
 
+async def _at_the_end(kafka: KafkaConnection, names: Sequence[str], reached: Mapping[Partition, int]) -> bool:
+    try:
+        ends = await _ends(kafka, names)
+    except LogUnavailable:  # a broker too busy to say it; asked again
+        return False
+    return all(reached.get(partition, 0) >= end for partition, end in ends.items())
+
+
 async def _all_taken_in(these: Parts) -> bool:
     """The ledger has read every topic to its end."""
     reached = {Partition(row[0], row[1]): row[2] for row in await these.ledger.fetch(REACHED)}
-    return all(reached.get(p, 0) >= end for p, end in (await _ends(these.kafka, READ)).items())
+    return await _at_the_end(these.kafka, READ, reached)
 
 
 async def _all_folded(these: Parts, within: Within, task: asyncio.Task[None]) -> bool:
@@ -75,7 +83,7 @@ async def _all_folded(these: Parts, within: Within, task: asyncio.Task[None]) ->
     assert not task.done(), task.exception()
     rows = await within.fetch("SELECT topic, partition, next_offset FROM build_1.projector_offsets")
     reached = {Partition(row[0], row[1]): row[2] for row in rows}
-    return all(reached.get(p, 0) >= end for p, end in (await _ends(these.kafka, FOLDED)).items())
+    return await _at_the_end(these.kafka, FOLDED, reached)
 
 
 async def test_the_dispatcher_lives_through_extreme_records(these: Parts) -> None:

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from infra.kafka.bounds import Bounds, start_offset
+from infra.kafka.cluster.partitions import partitions_now
 from infra.kafka.connection import KafkaConnection
 from infra.kafka.ending import end_consumer
 from infra.kafka.errors import LogRewritten, LogUnavailable
@@ -73,6 +74,11 @@ class Scanner:
         except (KafkaError, TimeoutError) as error:
             raise LogUnavailable(f"no metadata of {', '.join(topics)}; are the topics there? {error!r}") from error
         return found
+
+    async def partitions_now(self, topics: Sequence[str]) -> list[Partition]:
+        """The same, asked of a broker at this moment: `partitions` may not know new ones yet."""
+        client = self._entered()._client  # noqa: SLF001 - as above
+        return await partitions_now(client, self._connection, topics, REQUEST_SECONDS)
 
     async def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
         """The first offset and the next one to be written, of each partition, now."""

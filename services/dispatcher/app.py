@@ -24,6 +24,7 @@ from services.dispatcher.confirmations import Confirmations
 from services.dispatcher.dispatch import Dispatch, Limits
 from services.dispatcher.doubt import Rule
 from services.dispatcher.doubts import Doubts
+from services.dispatcher.fencing.fence import look_on
 from services.dispatcher.follow_ups import FollowUps
 from services.dispatcher.guard import Guard
 from services.dispatcher.intake import READ, Intake
@@ -34,7 +35,7 @@ from services.dispatcher.orphans import Orphans
 from services.dispatcher.outcomes import Outcomes
 from services.dispatcher.plan import LONGEST_SLOW_SECONDS, Plan
 from services.dispatcher.rate import Rate
-from services.dispatcher.readers import FENCING, Readers, fencing_ends
+from services.dispatcher.readers import CONSENT, FENCING, Readers, ends_of, fencing_ends
 from services.dispatcher.recovery import Recovery
 from services.dispatcher.say import Voice
 from services.dispatcher.settlement import Settlement
@@ -70,12 +71,12 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
     timeouts = Timeouts(connect=min(5.0, settings.sinch_http_timeout), total=settings.sinch_http_timeout)
     client = await stack.enter_async_context(SinchClient.open(_account(settings), world.clock, timeouts=timeouts))
     ledger = await Ledger.open(
-        pool, dsn, _pacing(settings), lambda: _owner(world), lambda: fencing_ends(kafka)
+        pool, dsn, _pacing(settings), lambda: _owner(world), lambda: fencing_ends(kafka), clock=world.clock
     )  # fmt: skip
     stack.push_async_callback(ledger.close)
     readers = Readers(pool, world.clock)
-    async with Scanner(kafka) as scanner:
-        await readers.register(await scanner.partitions(FENCING))
+    scanner = await stack.enter_async_context(Scanner(kafka))
+    await readers.register(await scanner.partitions(FENCING))
 
     sending = _sending(settings)
     first_look = sending.first_look(None, world.clock.wall())
@@ -106,6 +107,7 @@ async def _start(settings: Settings, world: World, stack: AsyncExitStack) -> Int
         await stack.enter_async_context(world.tasks.running(name, _once(ledger.fenced, loop)))
     for name, loop in (
         ("dispatch", dispatch.run()), ("watch", Watch(pool, world).run()), ("owner", ledger.run()),
+        ("looks", look_on(ledger.fence, ledger.draw_look, lambda: ends_of(scanner, CONSENT), world.clock)),
     ):  # fmt: skip
         await stack.enter_async_context(world.tasks.running(name, loop))
     stack.push_async_callback(dispatch.drain)

@@ -1,7 +1,7 @@
 """The ledger's offers: every method is one whole transaction, and changes a row only for the owner that claimed it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import asyncpg
@@ -9,10 +9,11 @@ import msgspec
 
 from contracts.events import CampaignRequested
 from contracts.identity import Reference
-from infra.kafka.log import Partition
 from infra.postgres.pool import Connection, Pool, connect
+from infra.process.world import Clock
 from services.dispatcher import held, rate
 from services.dispatcher.consented import OptOuts
+from services.dispatcher.fencing.fence import NUMBER, Ends, Fence
 from services.dispatcher.held import CORRECT, PACE
 from services.dispatcher.keys import columns, key, reference_of
 from services.dispatcher.rate import Rate
@@ -25,9 +26,6 @@ IN_ORDER = dict.fromkeys(
 )
 """The next few due rows are the first of an index. A planner without fresh statistics sorts ten thousand to find them
 (measured: 116 ms a claim)."""
-
-Ends = Mapping[Partition, int]
-"""Where partitions of the log end: the next offset to be written."""
 
 
 class OwnerLost(Exception):  # noqa: N818 - named by what it says
@@ -100,15 +98,12 @@ class Ledger:
     Rows are claimed through that very session: who has lost the lock can claim nothing more.
     """
 
-    def __init__(
-        self, pool: Pool, session: Connection, owner: int, pacing: Pacing, ends: Mapping[Partition, int]
-    ) -> None:
+    def __init__(self, pool: Pool, session: Connection, owner: int, pacing: Pacing, fence: Fence) -> None:
         self._pool = pool
         self._session = session
         self._pacing = pacing
-        self._ends = ends
-        self.fenced = asyncio.Event()
-        """Set once this ledger holds what the log held when it was opened. Whoever offers or ends anything waits for it."""
+        self.fence = fence
+        self.fenced = fence.passed
         self._claiming = asyncio.Lock()
         self._lost = asyncio.Event()
         session.add_termination_listener(lambda _: self._lost.set())
@@ -117,7 +112,14 @@ class Ledger:
 
     @classmethod
     async def open(
-        cls, pool: Pool, dsn: str, pacing: Pacing, new_owner: Callable[[], int], ends: Callable[[], Awaitable[Ends]]
+        cls,
+        pool: Pool,
+        dsn: str,
+        pacing: Pacing,
+        new_owner: Callable[[], int],
+        ends: Callable[[], Awaitable[Ends]],
+        *,
+        clock: Clock,
     ) -> "Ledger":
         """Take a number that nobody has, or had, and its lock, for as long as the session lasts; then look at the log's ends.
 
@@ -131,7 +133,7 @@ class Ledger:
             if not await session.fetchval(cls.OWNS, owner) and await session.fetchval(cls.TRY, OWNERS, owner):
                 break
         try:
-            return cls(pool, session, owner, pacing, await ends())
+            return cls(pool, session, owner, pacing, Fence(await ends(), clock, pacing.reader_lag))
         except BaseException:
             await session.close(timeout=5.0)
             raise
@@ -144,6 +146,12 @@ class Ledger:
         await self._lost.wait()
         raise OwnerLost("the session that says that this dispatcher lives was ended")
 
+    async def draw_look(self) -> int:
+        """The number of a look at the ends of consent that begins now, from the session that claims."""
+        async with self._claiming:
+            number: int = await self._session.fetchval(NUMBER)
+            return number
+
     async def close(self) -> None:
         """Give the lock back: what is still attempting is in doubt from now on."""
         await self._session.close(timeout=5.0)
@@ -155,7 +163,7 @@ class Ledger:
     JOIN dispatch.campaigns c USING (campaign_id)
     JOIN dispatch.chunks k USING (campaign_id, chunk)
     WHERE b.state = 'due' AND b.due_at <= now()
-      AND b.created_at <= (SELECT min(caught_up_at) FROM dispatch.readers WHERE topic = 'consent') AND c.chunks > 0 AND c.arrived >= c.chunks
+      AND b.look < $2 AND c.chunks > 0 AND c.arrived >= c.chunks
       AND NOT c.paused AND NOT c.cancelled AND (c.expire_at IS NULL OR c.expire_at > clock_timestamp())
     ORDER BY b.rank_at LIMIT $1 FOR UPDATE OF b SKIP LOCKED FOR SHARE OF c SKIP LOCKED
     """
@@ -186,13 +194,13 @@ class Ledger:
         """At most `most` due rows, from now on `attempting` and ours, as far as the plan's rate allows.
 
         In one transaction: the campaigns' states are locked, so that pause and cancel have one order with every claim;
-        who opted out is taken out; the rate is drawn last. A row waits until consent was read to an end that was seen
-        after the row came: an opt-out that stood in the log before a request holds for it. `say` tells the log who was taken
+        who opted out is taken out; the rate is drawn last. A row waits until consent was read to ends that were seen by a
+        look that began after the row came: an opt-out that stood in the log before a request holds for it. `say` tells the log who was taken
         out, before the commit.
         """
         async with self._claiming, self._session.transaction():
-            if not await self._is_fenced():
-                return Claim(wait=0.1, why="the log is not read to where it ended when this program started")
+            if why := await self.fence.why_shut(self._session):
+                return Claim(wait=0.1, why=why)
             state = await self._state(PACE)
             if correction := held.correction(state, self._pacing.rate, self._pacing.probe):
                 await self._session.execute(CORRECT, *correction)
@@ -201,7 +209,11 @@ class Ledger:
                 return Claim(wait=wait.seconds, why=wait.why)
             await self._opt_outs.refresh(self._session)
             why = held.finding_out(state)
-            rows = await self._session.fetch(self.PROBE, 1) if why else await self._session.fetch(self.DUE, most)
+            below = self.fence.reached
+            if why:
+                rows = await self._session.fetch(self.PROBE, 1, below)
+            else:
+                rows = await self._session.fetch(self.DUE, most, below)
             claim = await self._take([_claimed(row) for row in rows]) if rows else Claim()
             if claim.suppressed:
                 await say(claim.suppressed)
@@ -209,19 +221,6 @@ class Ledger:
                 await self._session.execute(self.PROBING, self._pacing.probe)
             claim.why, claim.troubled = why if rows else "", state["troubled"]
             return claim
-
-    UNREAD = """
-    SELECT count(*) FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS n (topic, partition, until)
-    LEFT JOIN dispatch.offsets o USING (topic, partition) WHERE coalesce(o.next_offset, 0) < n.until
-    """
-
-    async def _is_fenced(self) -> bool:
-        """Asked of the very session that claims, until it is so."""
-        if not self.fenced.is_set():
-            topics, numbers = [p.topic for p in self._ends], [p.partition for p in self._ends]
-            if await self._session.fetchval(self.UNREAD, topics, numbers, list(self._ends.values())) == 0:
-                self.fenced.set()
-        return self.fenced.is_set()
 
     async def _take(self, due: Sequence[Claimed]) -> Claim:
         """Take the opted-out ones out of the due rows, draw the rate for what is left, mark what may go."""

@@ -15,13 +15,19 @@ from infra.process.world import Clock
 
 log = structlog.get_logger(__name__)
 
-FENCING = (topics.CONSENT, topics.INBOUND_MESSAGES, topics.DISPATCHES)
+CONSENT = (topics.CONSENT, topics.INBOUND_MESSAGES)
+FENCING = (*CONSENT, topics.DISPATCHES)
 
 
 async def fencing_ends(connection: KafkaConnection) -> dict[Partition, int]:
-    """Where each partition of the fencing topics ends now; those that hold nothing, or nothing any more, are left out."""
+    """Where each partition of the fencing topics ends now."""
     async with Scanner(connection) as scanner:
-        bounds = await scanner.bounds(await scanner.partitions(FENCING))
+        return await ends_of(scanner, FENCING)
+
+
+async def ends_of(scanner: Scanner, names: Sequence[str]) -> dict[Partition, int]:
+    """Where each partition of these topics ends now; those that hold nothing, or nothing any more, are left out."""
+    bounds = await scanner.bounds(await scanner.partitions_now(names))
     return {partition: end for partition, (begin, end) in bounds.items() if end > begin}
 
 

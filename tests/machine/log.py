@@ -134,6 +134,10 @@ class MemoryScanner:
         known = {topic.name for topic in TOPICS}
         return [Partition(topic, 0) for topic in topics if topic in known]
 
+    async def partitions_now(self, topics: Sequence[str]) -> list[Partition]:
+        """The same at any moment."""
+        return await self.partitions(topics)
+
     async def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
         """From 0 on."""
         return {partition: Bounds(0, self._log.end(partition)) for partition in partitions}

@@ -15,8 +15,9 @@ from infra.postgres.embedded import binary
 from infra.postgres.pool import Pool
 from infra.process.world import World, iso
 from services.dispatcher.app import _pacing, run
+from services.dispatcher.fencing.fence import Ends
 from services.dispatcher.guard import Guard, Word
-from services.dispatcher.ledger import OWNERS, Ends, Ledger, OwnerLost
+from services.dispatcher.ledger import OWNERS, Ledger, OwnerLost
 from tests.chaos.scenario import POINTS
 from tests.integration.dispatcher.parts import CAMPAIGN, FAST, NUMBERS, Parts, dispatching
 from tests.waiting import until
@@ -130,7 +131,9 @@ async def test_the_guard_lets_nothing_go_without_the_lock(these: Parts, pool: Po
     async with dispatching(these, sinch_mps=0.001):
         await these.settled()
     reference = Reference(CAMPAIGN, 0, 1, "")
-    ledger = await Ledger.open(pool, these.database, _pacing(these.settings(**FAST)), lambda: 77, _no_ends)
+    ledger = await Ledger.open(
+        pool, these.database, _pacing(these.settings(**FAST)), lambda: 77, _no_ends, clock=World().clock
+    )
     await these.ledger.execute(
         "UPDATE dispatch.batches SET state = 'attempting', owner = $1, proof = NULL", ledger.owner
     )

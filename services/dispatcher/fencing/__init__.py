@@ -1,0 +1,1 @@
+"""What must have been read of the log before anything is claimed."""

@@ -19,15 +19,17 @@ LOOK_SECONDS = 1.0
 STOP_SECONDS = 3.0
 
 
-async def keep_builds(dsn: str, environment: Mapping[str, str], home: Home, world: World) -> None:
-    """Keep a projector running for every build that the service `projector` may not be filling. For ever.
+async def keep_builds(
+    dsn: str, environment: Mapping[str, str], home: Home, world: World, filled: int | None = None
+) -> None:
+    """Keep a projector running for every build that the service `projector` may not be filling (`filled`: it is). For ever.
 
     After a swap the former build is one of these, and is kept up to date until it is dropped.
     """
     children: dict[int, Child] = {}
     while True:
         await world.clock.sleep(LOOK_SECONDS)
-        wanted = await _wanted(dsn, children)
+        wanted = await _wanted(dsn, children) - {filled}
         for number in wanted:
             if number not in children or not children[number].running:
                 try:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from enum import Enum
 from io import TextIOWrapper
 
@@ -16,6 +17,7 @@ import typer
 from pydantic import SecretStr
 
 from infra.kafka.access.rights import OPERATOR
+from infra.kafka.connection import KafkaConnection
 from infra.kafka.provision import Provisioned
 from infra.postgres.pool import connect as connect_database
 from infra.process.access import make_key
@@ -30,6 +32,7 @@ from services.cli.api import Api, connect
 from services.cli.builders import keep_builds
 from services.cli.commands import errors_shown, prepared
 from services.cli.demo import demo
+from services.cli.earlier_tables import build_to_fill, filling, show_when_caught_up
 from services.cli.fleet import Fleet, plan
 from services.cli.follow import follow
 from services.cli.parts import Parts
@@ -119,7 +122,8 @@ class Running:
         await self._start_parts()
         shared |= await self._key_beside_made_ones(shared)
         fleet = plan(self._settings, self._home, shared, self._own())
-        await self._start_services(fleet)
+        build = await self._parts.undisturbed(lambda: build_to_fill(self._parts.postgres))
+        await self._start_services(replace(fleet, programs=filling(fleet.programs, build)), build)
         self._announce(fleet)
         ended = what is not Demo.NONE and await self._show_demo(fleet)
         if what is Demo.ONLY:
@@ -199,7 +203,7 @@ class Running:
         usual = 1 if self._parts.own_kafka else PRODUCTION_REPLICATION
         return await make_topics(self._parts.kafka_admin, self._settings.kafka_replication or usual)
 
-    async def _start_services(self, fleet: Fleet) -> None:
+    async def _start_services(self, fleet: Fleet, build: int | None) -> None:
         self._fleet = fleet
         self._supervisor = supervisor = Supervisor(
             self._world, fleet.programs, lambda _: self._write_run(), disturbed=lambda: self._parts.disturbed
@@ -212,10 +216,17 @@ class Running:
         await supervisor.start(READY_SECONDS)
         environment = next(program.env for program in fleet.programs if program.name == "projector") or {}
         environment = {**environment, "METRICS_PORT": "0"}
-        builds = keep_builds(self._parts.postgres, environment, self._home, self._world)
+        builds = keep_builds(self._parts.postgres, environment, self._home, self._world, build)
         self._looking.append(self._world.tasks.spawn("builds", builds))
+        if build is not None:
+            self._screen.say(f"The tables are of an earlier version: build {build} is made from the log beside them …")
+            shown = show_when_caught_up(self._parts.postgres, self._kafka, build, self._world, self._screen.say)
+            self._looking.append(self._world.tasks.spawn("earlier-tables", shown))
         self._ready = True
         self._write_run()
+
+    def _kafka(self) -> KafkaConnection:
+        return self._parts.kafka_as("projector")
 
     async def _stop_services(self) -> None:
         self._stopping = True

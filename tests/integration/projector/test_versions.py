@@ -1,17 +1,24 @@
 """A database whose tables an earlier version of the projection has filled, under this one."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from infra.kafka.log import KafkaConnection
+from infra.kafka.log import Appender, KafkaConnection
 from infra.postgres.migrations import DIRECTORY, migrate
+from infra.process.world import World
+from services.cli.earlier_tables import NEAR_ENOUGH, build_to_fill, show_when_caught_up
 from services.projector import builds
 from services.projector.builds import BuildRefused
 from services.projector.diff import compare
 from services.projector.store import Store
+from tests.integration.projector.comparing import assert_is_reference
+from tests.integration.projector.processes import Projectors
+from tests.integration.projector.traffic import traffic
+from tests.waiting import until
 
 FOLDED = "INSERT INTO build_1.projector_offsets (topic, partition, next_offset) VALUES ('dispatches', 0, 7)"
 
@@ -69,3 +76,25 @@ async def test_a_database_that_has_folded_nothing_begins_with_the_present_versio
     connection = await asyncpg.connect(empty_database)
     assert [(b.number, b.version, b.is_current) for b in await builds.listed(connection)] == [(1, builds.VERSION, True)]
     await connection.close()
+
+
+async def test_run_makes_the_tables_anew_and_shows_them_once_they_have_caught_up(
+    older: str, kafka: KafkaConnection, appender: Appender, world: World, tmp_path: Path
+) -> None:
+    """`heliograph run` over an earlier program's data: a build of today is filled, then shown."""
+    poured = traffic(2 * NEAR_ENOUGH, seed=5)
+    await appender.append_all([said.entry for said in poured], within=60)
+    number = await build_to_fill(older)
+    assert number == 2
+    assert await build_to_fill(older) == number, "a run that was killed is gone on with"
+    heard: list[str] = []
+    projectors = Projectors(kafka, older, tmp_path)
+    try:
+        async with world.tasks.running("shown", show_when_caught_up(older, lambda: kafka, number, world, heard.append)):
+            await projectors.start("of-today", build=number)
+            await until(lambda: bool(heard), "it is shown", within=60)
+        assert await build_to_fill(older) is None
+        await until(partial(projectors.caught_up, number), "everything is folded", within=60)
+        await assert_is_reference(older, poured)
+    finally:
+        await projectors.stop()

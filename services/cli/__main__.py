@@ -251,11 +251,13 @@ def dispatcher() -> None:
 @app.command(rich_help_panel=SERVICE)
 def projector(
     build: Annotated[int | None, typer.Option(help="Fill this build of the tables; else the current one.")] = None,
+    *,
+    instead: Annotated[bool, typer.Option(hidden=True, help="No other projector fills the current build.")] = False,
 ) -> None:
     """Keeps the tables that answers are read from."""
     from services.cli.processes import projector
 
-    projector(build)
+    projector(build, instead=instead)
 
 
 @app.command(rich_help_panel=SERVICE)

@@ -46,7 +46,9 @@ def filling(programs: tuple[Program, ...], build: int | None) -> tuple[Program, 
     if build is None:
         return programs
     return tuple(
-        replace(program, argv=(*program.argv, "--build", str(build))) if program.name == "projector" else program
+        replace(program, argv=(*program.argv, "--build", str(build), "--instead"))
+        if program.name == "projector"
+        else program
         for program in programs
     )
 

@@ -54,12 +54,15 @@ def dispatcher() -> None:
     serve("dispatcher", with_health(with_presence("dispatcher", run)), (*SERVERS, *ACCOUNT, "WEBHOOK_TOKEN"))
 
 
-def projector(build: int | None = None) -> None:
-    """Projector of one build of the tables, with health on METRICS_PORT."""
+def projector(build: int | None = None, *, instead: bool = False) -> None:
+    """Projector of one build of the tables, with health on METRICS_PORT.
+
+    One that fills a build beside the current one is not missed when it ends, unless it runs instead of the other.
+    """
     from services.projector.app import run
 
-    work = partial(run, build=build)
-    serve("projector", with_health(work if build is not None else with_presence("projector", work)), SERVERS)
+    work, beside = partial(run, build=build), build is not None and not instead
+    serve("projector", with_health(work if beside else with_presence("projector", work)), SERVERS)
 
 
 def simulate(host: str) -> None:

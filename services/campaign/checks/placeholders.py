@@ -95,17 +95,17 @@ class Placeholders:
 
     def _tell(self, key: str, missing: _Missing, found: Faults) -> None:
         alike = missing.alike or next((name for name in self._defaults if name.lower() == key.lower()), None)
-        hint = f" There is a value for `{alike}`: upper and lower case are not the same." if alike else ""
+        hint = f". A value for `{alike}` does not count: upper and lower case differ" if alike else ""
         if missing.count == self._recipients:
             why = (
-                f"no recipient has a value for `${{{key}}}`, so people would read the placeholder itself or get nothing: "
-                f"give each recipient one in its `parameters`, or all of them one in the request's.{hint}"
+                f"has `${{{key}}}`, for which no recipient has a value, so people would read the placeholder or get nothing: "
+                f"give each recipient one in its `parameters`, or all of them one in the request's{hint}"
             )
             found.add(Fault(pointer="/message", value=f"${{{key}}}", detail=why))
             return
         why = (
             f"has no value for `${{{key}}}` of the message, and the request's `parameters` have none for all: {CODE}. "
-            f"Give it one, or all of them one.{hint}"
+            f"Give it one, or all of them one{hint}"
         )
         found.add(*[_about(position, why) for position in missing.positions])
         found.count += missing.count - len(missing.positions)

@@ -25,6 +25,8 @@ async def test_every_call_is_described(spec: dict[str, Any]) -> None:
         "/api/campaigns/{campaign_id}/resume",
         "/api/campaigns/{campaign_id}/cancel",
         "/api/opt-outs/{phone}",
+        "/api/replies",
+        "/api/replies/{inbound_id}/settle",
     }
     for operations in spec["paths"].values():
         for operation in operations.values():

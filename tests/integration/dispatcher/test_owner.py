@@ -32,7 +32,7 @@ UPDATE dispatch.batches SET state = 'attempting', owner = 2000000000, claims = 1
 WHERE campaign_id = $1 AND chunk = 0 AND state = 'due' RETURNING true
 """
 CHUNKS, CHUNK = 40, 5
-MOST_ROUNDS = 5  # of campaigns, until chance has led through every point
+MOST_ROUNDS = 15  # of campaigns, until chance has led through every point
 HOSTILE = [
     {"kind": "cut_after", "share": 0.3}, {"kind": "error_before", "status": 500, "share": 0.2},
     {"kind": "hang_after", "seconds": 2, "share": 0.1},

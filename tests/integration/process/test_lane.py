@@ -109,7 +109,9 @@ async def test_nonsense_is_answered_400(caplog: pytest.LogCaptureFixture) -> Non
         assert await answer(reader) == "lane"
         writer.write(b"NONSENSE\r\n\r\n")
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.0 400")
-    assert caplog.records == []
+    assert [
+        record for record in caplog.records if not record.name.startswith("aiokafka")
+    ] == []  # of other tests' clients
 
 
 async def test_stopping_lets_the_request_in_progress_finish() -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import structlog
 
 from infra.kafka.connection import KafkaConnection
-from infra.kafka.log import LogError, Scanner
+from infra.kafka.log import LogError
 from infra.postgres.pool import Connection, connect
 from infra.postgres.trouble import FAILURES
 from infra.process.supervisor import Program
 from infra.process.world import World
+from services.cli.rebuild import ends
 from services.projector import builds
-from services.projector.app import FOLDED
 from services.projector.builds import VERSION
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ async def show_when_caught_up(
         try:
             connection = await connect(dsn, "run")
             try:
-                behind = await _ends(kafka()) - await builds.folded(connection, build)
+                behind = await ends(kafka()) - await builds.folded(connection, build)
                 if behind <= NEAR_ENOUGH and await _shown(connection, build):
                     say(f"The tables of this version (build {build}) have caught up, and are shown from now on.")
                     return
@@ -70,12 +70,6 @@ async def show_when_caught_up(
                 await connection.close(timeout=5.0)
         except AWAY as error:
             log.warning("build_not_shown_yet", build=build, error=str(error))
-
-
-async def _ends(kafka: KafkaConnection) -> int:
-    async with Scanner(kafka) as scanner:
-        bounds = await scanner.bounds(await scanner.partitions(FOLDED))
-    return sum(end for _, end in bounds.values())
 
 
 async def _shown(connection: Connection, build: int) -> bool:

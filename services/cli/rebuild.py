@@ -35,6 +35,13 @@ SILENT_SECONDS = 10.0  # without progress: probably nobody fills it
 Number = Annotated[int, typer.Argument(help="A build's number, as `rebuild status` shows it.")]
 
 
+async def ends(kafka: KafkaConnection) -> int:
+    """Records of the log that there are to fold, now."""
+    async with Scanner(kafka) as scanner:
+        bounds = await scanner.bounds(await scanner.partitions(FOLDED))
+    return sum(end for _, end in bounds.values())
+
+
 class _Place:
     """Where the builds and the log are."""
 
@@ -45,9 +52,7 @@ class _Place:
 
     async def ends(self) -> int:
         """Records that there are to fold, now."""
-        async with Scanner(self.kafka) as scanner:
-            bounds = await scanner.bounds(await scanner.partitions(FOLDED))
-        return sum(end for _, end in bounds.values())
+        return await ends(self.kafka)
 
     async def trimmed(self) -> dict[Partition, int]:
         """Where partitions begin that no longer have their first records."""
